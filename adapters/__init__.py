@@ -1,0 +1,1 @@
+"""From what other audio generators return to a waveform and its sampling rate."""

@@ -1,0 +1,1 @@
+"""Pure signal functions: resampling, filters, cutoff and bandwidth, low-band replacement, windows."""

@@ -1,0 +1,105 @@
+"""Two frequencies of a clip: where its energy ends (the roll-off) and where its content ends (the band edge)."""
+
+import numpy as np
+from scipy import fft, ndimage, signal
+
+N_FFT = 2_048
+HOP_LENGTH = 512
+BLOCK_FRAMES = 2_048
+
+ROLL_OFF = 0.99
+# The band edge: content is what is within 90 dB of the spectrum's peak and over the noise of 16-bit rounding.
+DYNAMIC_RANGE_DB = 90.0
+ROUNDING_MARGIN_DB = 6.0
+# A low-pass of order 6 or more falls by over 8 dB within the next tenth of its cutoff; natural spectra don't.
+CLIFF_DB = 8.0
+EDGE_DB = 3.0
+STEEPEST_DB = 30.0
+SMOOTHING_HZ = 150.0
+
+
+def find_cutoff(audio: np.ndarray, sampling_rate: int = 48_000) -> float:
+    """Roll-off: the frequency below which 99 % of the time-summed STFT magnitude lies (paper, section 3.2).
+
+    One value for the clip, over all its channels and its whole length; the roll-off of single frames misjudges real
+    recordings, because silent and loud frames count alike.
+
+    Args:
+        audio: Waveforms `(channels, num_samples)`.
+        sampling_rate: Their rate in Hz.
+
+    Returns:
+        The roll-off in Hz; 0 for silence.
+    """
+    magnitude, _ = _long_term_spectrum(audio)
+    total = np.cumsum(magnitude)
+    if total[-1] == 0:
+        return 0.0
+    return float(np.searchsorted(total, ROLL_OFF * total[-1]) * sampling_rate / N_FFT)
+
+
+def find_bandwidth(audio: np.ndarray, sampling_rate: int = 48_000) -> float:
+    """Band edge: the highest frequency with content that isn't the skirt of a low-pass.
+
+    A frequency has content if the long-term power there is within 90 dB of the peak and above the noise that rounding
+    to 16 bit makes. It is on a skirt if it lies 8 dB or more below the band that ends a tenth of it lower. The edge is
+    where the level is still within 3 dB of that band.
+
+    Args:
+        audio: Waveforms `(channels, num_samples)`.
+        sampling_rate: Their rate in Hz.
+
+    Returns:
+        The band edge in Hz, at most the Nyquist frequency; 0 for silence.
+    """
+    _, power = _long_term_spectrum(audio)
+    if power.max() == 0:
+        return 0.0
+    bin_hz = sampling_rate / N_FFT
+    threshold = power.max() * 10 ** (-DYNAMIC_RANGE_DB / 10)
+    rounding_power = (2.0**-15) ** 2 / 12 * (signal.get_window("hann", N_FFT) ** 2).sum()
+    rounding_threshold = rounding_power * 10 ** (ROUNDING_MARGIN_DB / 10)
+    # A clip that lies below it altogether was never rounded to 16 bit.
+    if power.max() > rounding_threshold:
+        threshold = max(threshold, rounding_threshold)
+    present = power > threshold
+    smoothed = ndimage.uniform_filter1d(np.where(present, power, 0.0), round(SMOOTHING_HZ / bin_hz))
+    level_db = 10 * np.log10(np.maximum(smoothed, 0.01 * threshold))
+    for edge in np.flatnonzero(present)[::-1]:
+        expected_db = _extrapolate(level_db, edge)
+        if level_db[edge] > expected_db[-1] - CLIFF_DB:
+            start = edge - len(expected_db) + 1
+            shoulder = np.flatnonzero(level_db[start : edge + 1] >= expected_db - EDGE_DB)
+            return float((start + shoulder[-1] if len(shoulder) else edge) * bin_hz)
+    return float(np.flatnonzero(present)[0] * bin_hz)
+
+
+def _extrapolate(level_db: np.ndarray, edge: int) -> np.ndarray:
+    """The level expected in the bins from 0.9 `edge` to `edge`, from the trend over 0.6-0.9 `edge`.
+
+    The trend is the line through the medians of the lower and the upper half, no steeper than natural spectra are.
+    """
+    lower = np.median(level_db[int(0.6 * edge) : int(0.75 * edge) + 1])
+    upper = np.median(level_db[int(0.75 * edge) : int(0.9 * edge) + 1])
+    slope = np.clip((upper - lower) / np.log2(0.825 / 0.675), -STEEPEST_DB, 0.0)
+    bins = np.arange(int(0.9 * edge), edge + 1)
+    return upper + slope * np.log2(np.maximum(bins, 1) / max(0.825 * edge, 1))
+
+
+def _long_term_spectrum(audio: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Sum of the STFT magnitude, and mean of its power, over frames and channels, without DC: two `(num_bins,)`."""
+    magnitude = np.zeros(N_FFT // 2 + 1)
+    power = np.zeros(N_FFT // 2 + 1)
+    window = signal.get_window("hann", N_FFT).astype(np.float32)
+    # Only frames inside the clip: an abrupt first or last sample would look like content at all frequencies.
+    audio = np.pad(audio, ((0, 0), (0, max(0, N_FFT - audio.shape[-1]))))
+    num_frames = 1 + (audio.shape[-1] - N_FFT) // HOP_LENGTH
+    for channel in audio:
+        frames = np.lib.stride_tricks.sliding_window_view(channel, N_FFT)[::HOP_LENGTH]
+        for start in range(0, num_frames, BLOCK_FRAMES):
+            spectrum = np.abs(fft.rfft(frames[start : start + BLOCK_FRAMES] * window, axis=-1)).astype(np.float64)
+            magnitude += spectrum.sum(0)
+            power += (spectrum**2).sum(0)
+    # A Hann window spreads DC over two bins.
+    magnitude[:2] = power[:2] = 0.0
+    return magnitude, power / (num_frames * len(audio))

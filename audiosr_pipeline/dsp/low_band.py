@@ -1,0 +1,104 @@
+"""The input's low band put back: into the mel spectrogram, and into the waveform."""
+
+import numpy as np
+from scipy import signal
+from torch import Tensor
+
+TRANSITION_HZ = 250.0
+STOP_DB = 90.0
+BLOCK_SAMPLES = 1 << 18
+
+
+def num_low_mels(cutoff_freq: float, mel_edges: np.ndarray) -> int:
+    """How many mel bins lie wholly below `cutoff_freq`: those whose triangle ends there or lower.
+
+    Args:
+        cutoff_freq: Frequency in Hz.
+        mel_edges: Upper end of each bin's triangle in Hz, `(n_mels,)`, rising.
+    """
+    return int(np.searchsorted(mel_edges, cutoff_freq, side="right"))
+
+
+def replace_low_mel(mel: Tensor, input_mel: Tensor, cutoff_freq: float, mel_edges: np.ndarray) -> Tensor:
+    """Takes the bins below the cutoff from the input's mel spectrogram (paper, figure 2).
+
+    Args:
+        mel: Generated log-mel `(batch, 1, num_frames, n_mels)`.
+        input_mel: Log-mel of the low-passed input, same shape.
+        cutoff_freq: Frequency in Hz; which bins that takes is stated at `num_low_mels`.
+        mel_edges: See `num_low_mels`.
+
+    Returns:
+        A new mel spectrogram, same shape.
+    """
+    replaced = mel.clone()
+    low = num_low_mels(cutoff_freq, mel_edges)
+    replaced[..., :low] = input_mel[..., :low]
+    return replaced
+
+
+def split_bands(audio: np.ndarray, bandwidth: float, sampling_rate: int = 48_000) -> np.ndarray:
+    """The part of `audio` below `bandwidth`: linear phase, no delay, flat up to 250 Hz below it, 90 dB down from it on.
+
+    What is left, `audio - split_bands(audio, bandwidth)`, is the complementary high band: two signals joined by such
+    a pair keep their levels right up to the splice, whatever their phases.
+
+    Args:
+        audio: Waveforms `(channels, num_samples)`, float32.
+        bandwidth: Where the low band ends in Hz, above 250; from the Nyquist frequency on, all of it is low band.
+        sampling_rate: Rate of `audio` in Hz.
+
+    Returns:
+        The low band, same shape, float32.
+    """
+    if bandwidth >= sampling_rate / 2:
+        return audio.copy()
+    num_taps, beta = signal.kaiserord(STOP_DB, TRANSITION_HZ / (sampling_rate / 2))
+    taps = signal.firwin(num_taps | 1, bandwidth - TRANSITION_HZ / 2, window=("kaiser", beta), fs=sampling_rate)
+    margin = len(taps) // 2
+    low = np.empty_like(audio)
+    # In blocks: one convolution of ten minutes would need several copies of them in double precision.
+    for channel, filtered in zip(audio, low, strict=True):
+        for start in range(0, len(channel), BLOCK_SAMPLES):
+            stop = min(start + BLOCK_SAMPLES, len(channel))
+            first, last = max(0, start - margin), min(len(channel), stop + margin)
+            padding = (margin - (start - first), margin - (last - stop))
+            block = np.pad(channel[first:last].astype(np.float64), padding)
+            filtered[start:stop] = signal.fftconvolve(block, taps, mode="valid")
+    return low
+
+
+def replace_low_band(
+    generated: np.ndarray,
+    audio: np.ndarray,
+    bandwidth: float,
+    gate: np.ndarray | float = 1.0,
+    sampling_rate: int = 48_000,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Takes the waveform below the band edge from the input (paper, figure 2), and only what is above from `generated`.
+
+    Where `gate` is 0, all of it is the input.
+
+    Args:
+        generated: Vocoder output `(channels, num_samples)`.
+        audio: The resampled input, same shape.
+        bandwidth: Band edge of `audio` in Hz.
+        gate: Gain of the exchange above the band edge, `(num_samples,)`, see `silence_gate`.
+        sampling_rate: Rate of both in Hz.
+
+    Returns:
+        The joined waveform, and the new band alone, both of the same shape: their difference is the input's own band.
+    """
+    new_band = _high_band(generated, bandwidth, sampling_rate)
+    new_band *= gate
+    joined = _high_band(audio, bandwidth, sampling_rate)
+    joined *= gate
+    np.subtract(audio, joined, out=joined)
+    joined += new_band
+    return joined, new_band
+
+
+def _high_band(audio: np.ndarray, bandwidth: float, sampling_rate: int) -> np.ndarray:
+    """What `split_bands` leaves."""
+    low = split_bands(audio, bandwidth, sampling_rate)
+    return np.subtract(audio, low, out=low)

@@ -1,0 +1,56 @@
+"""Where a clip is digitally silent."""
+
+import numpy as np
+
+SILENCE_LEVEL = 1e-6
+SHORTEST_S = 0.02
+FADE_S = 0.005
+
+
+def silence_gate(audio: np.ndarray, sampling_rate: int = 48_000) -> np.ndarray:
+    """A gain that is 0 inside digital silence and 1 elsewhere, with fades of 5 ms inside the silence.
+
+    Silence is 20 ms or more in which every channel stays below -120 dB of full scale: resampling leaves digital
+    silence that quiet, no recording is.
+
+    Args:
+        audio: Waveforms `(channels, num_samples)`.
+        sampling_rate: Their rate in Hz.
+
+    Returns:
+        Gain `(num_samples,)`, float32.
+    """
+    silent = np.ones(audio.shape[-1], bool)
+    for channel in audio:
+        silent &= np.abs(channel) < SILENCE_LEVEL
+    runs = np.flatnonzero(np.diff(silent, prepend=False, append=False)).reshape(-1, 2)
+    gate = np.ones(len(silent), np.float32)
+    fade = np.linspace(1, 0, round(FADE_S * sampling_rate), dtype=np.float32)
+    for start, stop in runs[runs[:, 1] - runs[:, 0] >= round(SHORTEST_S * sampling_rate)]:
+        gate[start:stop] = 0
+        if start > 0:
+            gate[start : start + len(fade)] = fade
+        if stop < len(gate):
+            gate[stop - len(fade) : stop] = fade[::-1]
+    return gate
+
+
+def end_fades(num_samples: int, sampling_rate: int = 48_000) -> np.ndarray:
+    """A gain that rises over the first 5 ms of a clip and falls over its last.
+
+    A clip that is cut abruptly has a step at its ends, which lies at all frequencies: a band that ends with a fade
+    leaves the bands beside it alone.
+
+    Args:
+        num_samples: Length of the clip.
+        sampling_rate: Its rate in Hz.
+
+    Returns:
+        Gain `(num_samples,)`, float32.
+    """
+    num_fade = round(FADE_S * sampling_rate)
+    fade = ((np.arange(min(num_samples, num_fade)) + 0.5) / num_fade).astype(np.float32)
+    gain = np.ones(num_samples, np.float32)
+    gain[: len(fade)] *= fade
+    gain[num_samples - len(fade) :] *= fade[::-1]
+    return gain

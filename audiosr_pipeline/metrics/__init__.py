@@ -1,0 +1,18 @@
+"""Measures of a super-resolved waveform against the true one; each figure carries the name of its convention."""
+
+from audiosr_pipeline.metrics.energy import octave_bands, octave_energy_error
+from audiosr_pipeline.metrics.lsd import LSD_CONVENTIONS, log_spectral_distance, log_spectral_distances
+from audiosr_pipeline.metrics.pair import evaluate_pair
+from audiosr_pipeline.metrics.sample_format import round_to_16_bit
+from audiosr_pipeline.metrics.variance_ratio import variance_ratio
+
+__all__ = [
+    "LSD_CONVENTIONS",
+    "evaluate_pair",
+    "log_spectral_distance",
+    "log_spectral_distances",
+    "octave_bands",
+    "octave_energy_error",
+    "round_to_16_bit",
+    "variance_ratio",
+]

@@ -1,0 +1,136 @@
+"""The small vocoder of audiosr-mini: mel in, inverse STFT out."""
+
+import torch
+from diffusers import ConfigMixin, ModelMixin
+from diffusers.configuration_utils import register_to_config
+from torch import Tensor, nn
+
+from audiosr_pipeline.models.feature_extractor import mel_filter_bank
+
+
+class ISTFTVocoder(ModelMixin, ConfigMixin):
+    """Vocoder that predicts an STFT and inverts it, after Vocos (arXiv:2306.00814).
+
+    A stack of ConvNeXt blocks at the frame rate predicts phase and a correction to the magnitude. The magnitude it
+    corrects is the mel spectrogram interpolated to linear frequency, so the untrained network already has the right
+    spectral envelope.
+
+    Args:
+        sampling_rate: Rate of the waveform in Hz.
+        n_fft: FFT size and Hann window length in samples.
+        hop_length: Samples per mel frame.
+        n_mels: Mel bins.
+        f_min: Lowest frequency of the mel bank in Hz.
+        f_max: Highest frequency of the mel bank in Hz.
+        hidden_size: Channels of the blocks.
+        intermediate_size: Channels inside a block.
+        num_layers: Blocks.
+        mel_mean: Mean of the training set's log-mel, for input scaling.
+        mel_std: Its standard deviation.
+    """
+
+    @register_to_config
+    def __init__(
+        self,
+        sampling_rate: int = 48_000,
+        n_fft: int = 2_048,
+        hop_length: int = 480,
+        n_mels: int = 256,
+        f_min: float = 20.0,
+        f_max: float = 24_000.0,
+        hidden_size: int = 256,
+        intermediate_size: int = 768,
+        num_layers: int = 6,
+        mel_mean: float = -7.0,
+        mel_std: float = 3.0,
+    ):
+        super().__init__()
+        num_bins = n_fft // 2 + 1
+        self.conv_in = nn.Conv1d(n_mels, hidden_size, kernel_size=7, padding=3)
+        self.norm_in = nn.LayerNorm(hidden_size)
+        self.blocks = nn.ModuleList(
+            ConvNeXtBlock(hidden_size, intermediate_size, num_layers) for _ in range(num_layers)
+        )
+        self.norm_out = nn.LayerNorm(hidden_size)
+        self.head = nn.Linear(hidden_size, 3 * num_bins)
+        nn.init.normal_(self.head.weight, std=0.02)
+        nn.init.zeros_(self.head.bias)
+        interpolation, offset = _mel_to_linear(sampling_rate, n_fft, n_mels, f_min, f_max)
+        # Plain attributes: as buffers they would be rounded when the model is cast to half precision.
+        self.interpolation, self.offset, self.window = interpolation, offset, torch.hann_window(n_fft)
+
+    def forward(self, mel: Tensor) -> Tensor:
+        """Synthesises a waveform.
+
+        Args:
+            mel: Log-mel spectrogram `(batch, num_frames, n_mels)`, natural log.
+
+        Returns:
+            Waveform `(batch, num_frames * hop_length)`, not bounded.
+        """
+        hidden = (mel - self.config.mel_mean) / self.config.mel_std
+        hidden = self.norm_in(self.conv_in(hidden.mT).mT)
+        for block in self.blocks:
+            hidden = block(hidden)
+        correction, real, imaginary = self.head(self.norm_out(hidden)).float().chunk(3, dim=-1)
+        log_magnitude = (mel.float() + self.offset.to(mel.device)) @ self.interpolation.to(mel.device) + correction
+        # A magnitude beyond e^6 is no audio; the clamp keeps a bad prediction finite.
+        magnitude = log_magnitude.clamp(max=6.0).exp()
+        phase = torch.complex(real, imaginary)
+        spectrum = magnitude * phase / phase.abs().clamp(min=1e-6)
+        return self._inverse_stft(spectrum)
+
+    def _inverse_stft(self, spectrum: Tensor) -> Tensor:
+        """Overlap-add of `(batch, num_frames, n_fft // 2 + 1)`, in the mel front end's un-centred frame grid."""
+        n_fft, hop_length = self.config.n_fft, self.config.hop_length
+        num_frames = spectrum.shape[1]
+        window = self.window.to(spectrum.device)
+        frames = torch.fft.irfft(spectrum, n=n_fft, dim=-1) * window
+        length = (num_frames - 1) * hop_length + n_fft
+        fold = {"output_size": (1, length), "kernel_size": (1, n_fft), "stride": (1, hop_length)}
+        audio = nn.functional.fold(frames.mT, **fold)[:, 0, 0]
+        weight = (window**2).expand(1, num_frames, n_fft).mT
+        envelope = nn.functional.fold(weight, **fold)[:, 0, 0]
+        padding = (n_fft - hop_length) // 2
+        kept = slice(padding, padding + num_frames * hop_length)
+        return audio[:, kept] / envelope[:, kept].clamp(min=1e-4)
+
+
+class ConvNeXtBlock(nn.Module):
+    """One-dimensional ConvNeXt block (arXiv:2201.03545) on `(batch, num_frames, hidden_size)`."""
+
+    def __init__(self, hidden_size: int, intermediate_size: int, num_layers: int):
+        super().__init__()
+        self.depthwise = nn.Conv1d(hidden_size, hidden_size, kernel_size=7, padding=3, groups=hidden_size)
+        self.norm = nn.LayerNorm(hidden_size)
+        self.expand = nn.Linear(hidden_size, intermediate_size)
+        self.project = nn.Linear(intermediate_size, hidden_size)
+        self.scale = nn.Parameter(torch.full((hidden_size,), 1 / num_layers))
+
+    def forward(self, hidden: Tensor) -> Tensor:
+        update = self.norm(self.depthwise(hidden.mT).mT)
+        update = self.project(nn.functional.gelu(self.expand(update)))
+        return hidden + self.scale * update
+
+
+def _mel_to_linear(sampling_rate: int, n_fft: int, n_mels: int, f_min: float, f_max: float) -> tuple[Tensor, Tensor]:
+    """Linear interpolation of log-mel to STFT bins: a matrix `(n_mels, num_bins)`, the offset `(n_mels,)` before it.
+
+    A flat magnitude `m` has mel `m * sum(filter)`, so the offset is `-log(sum(filter))`.
+    """
+    filters = mel_filter_bank(sampling_rate, n_fft, n_mels, f_min, f_max).double()
+    frequencies = torch.linspace(0, sampling_rate / 2, n_fft // 2 + 1, dtype=torch.float64)
+    weight = filters.sum(0)
+    # A filter narrower than an STFT bin can miss every bin: it carries nothing and is left out.
+    (used,) = torch.nonzero(weight > 0, as_tuple=True)
+    centres = (filters * frequencies[:, None]).sum(0)[used] / weight[used]
+    upper = torch.searchsorted(centres, frequencies).clamp(1, len(centres) - 1)
+    lower = upper - 1
+    fraction = ((frequencies - centres[lower]) / (centres[upper] - centres[lower])).clamp(0, 1)
+    matrix = torch.zeros(n_mels, len(frequencies), dtype=torch.float64)
+    bins = torch.arange(len(frequencies))
+    matrix[used[lower], bins] = 1 - fraction
+    matrix[used[upper], bins] += fraction
+    offset = torch.zeros(n_mels, dtype=torch.float64)
+    offset[used] = -weight[used].log()
+    return matrix.float(), offset.float()

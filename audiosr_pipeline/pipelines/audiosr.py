@@ -1,0 +1,621 @@
+"""AudioSR (arXiv:2309.07314) as a diffusers pipeline."""
+
+import inspect
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from numbers import Integral
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from diffusers import DiffusionPipeline, ModelMixin, SchedulerMixin
+from diffusers.utils.torch_utils import randn_tensor
+from torch import Tensor
+
+from audiosr_pipeline.dsp.low_band import TRANSITION_HZ, replace_low_band, replace_low_mel, split_bands
+from audiosr_pipeline.dsp.lowpass import lowpass
+from audiosr_pipeline.dsp.resample import resample, resampled_length
+from audiosr_pipeline.dsp.silence import end_fades, silence_gate
+from audiosr_pipeline.dsp.windows import Window, merge_windows, split_windows
+
+# diffusers loads a component only if its module is already imported.
+from audiosr_pipeline.models import vocoder as _vocoder  # noqa: F401
+from audiosr_pipeline.models.feature_extractor import MelFeatureExtractor
+from audiosr_pipeline.pipelines.inputs import Clip, load_clips
+from audiosr_pipeline.pipelines.inspection import ON_FULL_BAND, Inspection, inspect_clip
+from audiosr_pipeline.pipelines.outputs import AudioSRPipelineOutput, AudioSRReport
+
+WEIGHTS = Path(__file__).parents[1] / "weights"
+# What the reference passes for "no condition", in latents before their scaling.
+UNCONDITIONAL_LATENT = -11.4981
+LOWEST_CUTOFF_FREQ = 1_000.0
+OVERLAP_FRAMES, FADE_FRAMES = 16, 8
+WINDOWS_PER_CALL = 4
+PIPELINE_FILE = '''"""Lets `DiffusionPipeline.from_pretrained(folder, custom_pipeline=folder, ...)` find the class."""
+
+from audiosr_pipeline import AudioSRPipeline
+
+__all__ = ["AudioSRPipeline"]
+'''
+
+
+@dataclass(frozen=True)
+class PreparedClip:
+    """A clip ready for the model.
+
+    Args:
+        clip: As it came.
+        audio: At 48 kHz, `(channels, num_samples)`, level untouched.
+        inspection: Its two frequencies and what to do with it.
+        gain: Factor that normalises its peak; 0 if nothing is to be generated.
+        mel: Log-mel of the normalised, low-passed audio, `(channels, 1, num_frames, n_mels)`; None if nothing is to
+            be generated.
+    """
+
+    clip: Clip
+    audio: np.ndarray
+    inspection: Inspection
+    gain: float = 0.0
+    mel: Tensor | None = None
+
+
+class AudioSRPipeline(DiffusionPipeline):
+    """Audio super-resolution: any audio with 2-16 kHz of bandwidth to 48 kHz, what was there left untouched.
+
+    Args:
+        vae: Autoencoder of the log-mel spectrogram: `AutoencoderKL` or `AutoencoderDC`.
+        unet: `AudioLDM2UNet2DConditionModel` that takes noisy and condition latents, concatenated, and predicts the
+            velocity.
+        vocoder: Called with mel `(batch, num_frames, n_mels)`, gives `(batch, num_samples)`: `SpeechT5HifiGan` or
+            `ISTFTVocoder`.
+        feature_extractor: Log-mel front end.
+        scheduler: Any diffusers scheduler for v-prediction.
+        default_num_inference_steps: Steps where a call names none.
+        default_guidance_scale: Guidance scale where a call names none.
+        default_eta: Eta where a call names none and the scheduler has a use for it.
+        window_s: Length of the windows in which the networks see long audio, in seconds.
+    """
+
+    model_cpu_offload_seq = "unet->vae->vocoder"
+    _callback_tensor_inputs = ["latents"]
+
+    def __init__(
+        self,
+        vae: ModelMixin,
+        unet: ModelMixin,
+        vocoder: torch.nn.Module,
+        feature_extractor: MelFeatureExtractor,
+        scheduler: SchedulerMixin,
+        default_num_inference_steps: int = 50,
+        default_guidance_scale: float = 3.5,
+        default_eta: float = 1.0,
+        window_s: float = 10.24,
+    ):
+        super().__init__()
+        self.register_modules(
+            vae=vae, unet=unet, vocoder=vocoder, feature_extractor=feature_extractor, scheduler=scheduler
+        )
+        self.register_to_config(
+            default_num_inference_steps=default_num_inference_steps,
+            default_guidance_scale=default_guidance_scale,
+            default_eta=default_eta,
+            window_s=window_s,
+        )
+        self._interrupt = False
+        self.sampling_rate = feature_extractor.sampling_rate if feature_extractor is not None else 48_000
+        self.vae_scale_factor = 2 ** (len(vae.encoder.down_blocks) - 1) if vae is not None else 8
+        self.frame_samples = self.vae_scale_factor * (feature_extractor.hop_length if feature_extractor else 480)
+        # The UNet halves time once per level but the last.
+        self.frame_multiple = 2 ** (len(unet.config.block_out_channels) - 1) if unet is not None else 8
+        self.window_frames = max(
+            self.frame_multiple,
+            round(window_s * self.sampling_rate / self.frame_samples / self.frame_multiple) * self.frame_multiple,
+        )
+
+    @classmethod
+    def from_pretrained(cls, pretrained_model_name_or_path: str | Path, **kwargs: Any) -> "AudioSRPipeline":
+        """Loads a pipeline: from a folder if there is one of that name, else a model that ships with the package
+        ("audiosr-mini"), else from the Hub. Arguments as `DiffusionPipeline.from_pretrained`."""
+        name = str(pretrained_model_name_or_path)
+        if not Path(name).is_dir() and (WEIGHTS / name).is_dir():
+            name = str(WEIGHTS / name)
+        return super().from_pretrained(name, **kwargs)
+
+    def save_pretrained(self, save_directory: str | Path, **kwargs: Any) -> None:
+        """Saves the pipeline, with a `pipeline.py` by which plain `DiffusionPipeline.from_pretrained` finds the class.
+
+        Arguments as `DiffusionPipeline.save_pretrained`.
+        """
+        super().save_pretrained(save_directory, **kwargs)
+        (Path(save_directory) / "pipeline.py").write_text(PIPELINE_FILE)
+
+    @property
+    def interrupt(self) -> bool:
+        """Set it to True in a callback to end denoising after the current step."""
+        return self._interrupt
+
+    @interrupt.setter
+    def interrupt(self, value: bool) -> None:
+        self._interrupt = value
+
+    @torch.no_grad()
+    def __call__(
+        self,
+        audio: Any,
+        sampling_rate: int | None = None,
+        num_inference_steps: int | None = None,
+        guidance_scale: float | None = None,
+        eta: float | None = None,
+        cutoff_freq: float | None = None,
+        on_full_band: str = "skip",
+        generator: torch.Generator | list[torch.Generator] | None = None,
+        latents: Tensor | None = None,
+        output_type: str = "np",
+        return_dict: bool = True,
+        callback_on_step_end: Callable[..., dict[str, Any]] | None = None,
+        callback_on_step_end_tensor_inputs: list[str] | None = None,
+    ) -> AudioSRPipelineOutput | tuple:
+        """Takes audio to 48 kHz with 24 kHz of bandwidth (paper, figure 2).
+
+        Clips of equal latent length are denoised together, others one group after another.
+
+        Args:
+            audio: One clip or several: a 1-D array or tensor; 2-D `(batch, num_samples)`; 3-D
+                `(batch, channels, num_samples)`; a list of clips, each 1-D, `(channels, num_samples)` or a path; a
+                path; a dict with `audio` and `sampling_rate`; an output object with `.audios`. Floats in [-1, 1], or
+                integers, which are scaled to that.
+            sampling_rate: Rate of arrays in Hz, 4000-384000; files and dicts bring their own.
+            num_inference_steps: Denoising steps, at least 1. None takes the checkpoint's `default_...`, here and below.
+            guidance_scale: Weight of classifier-free guidance; 1 is none and half the work.
+            eta: Noise added again in each step, 0-1; only for schedulers that take it (DDIM).
+            cutoff_freq: Where the input's own band ends, in Hz; what lies above is replaced. None finds it.
+            on_full_band: For clips with content beyond 20 kHz: "skip" returns them resampled, "run" generates what is
+                above their band edge, "error" raises.
+            generator: One per clip in a list, or one for all: then clip i gets a generator seeded by its i-th draw,
+                unless there is one clip. The same generators give the same audio.
+            latents: Initial noise `(batch, latent_channels, num_latent_frames, n_mels / vae_scale_factor)`, which all
+                clips must fit.
+            output_type: "np" for arrays, "pt" for tensors on the CPU.
+            return_dict: False returns the fields as a tuple.
+            callback_on_step_end: Called as `callback(pipe, step, timestep, tensors)` after each step.
+            callback_on_step_end_tensor_inputs: Names among `latents` that it gets and may return changed.
+
+        Returns:
+            `AudioSRPipelineOutput`: clips at 48 kHz, `round(num_samples * 48000 / sampling_rate)` samples each.
+
+        Raises:
+            ValueError: If an argument can't be used; the message says what is accepted.
+
+        >>> pipe = AudioSRPipeline.from_pretrained("audiosr-mini")
+        >>> out = pipe("speech.wav", generator=torch.Generator().manual_seed(0))
+        """
+        # 1. Inputs
+        clips = load_clips(audio, sampling_rate)
+        num_inference_steps = (
+            self.config.default_num_inference_steps if num_inference_steps is None else num_inference_steps
+        )
+        guidance_scale = self.config.default_guidance_scale if guidance_scale is None else guidance_scale
+        tensor_inputs = callback_on_step_end_tensor_inputs
+        if tensor_inputs is None:
+            tensor_inputs = ["latents"]
+        self.check_inputs(
+            clips,
+            num_inference_steps,
+            guidance_scale,
+            eta,
+            cutoff_freq,
+            on_full_band,
+            generator,
+            latents,
+            output_type,
+            tensor_inputs,
+        )
+        if eta is None:
+            eta = self.config.default_eta if self._scheduler_takes("eta") else 0.0
+        generators = _generators_per_clip(generator, len(clips))
+        seeds = [None if latents is not None else _seed_of(clip_generator) for clip_generator in generators]
+        self._interrupt = False
+
+        # 2. Resampling, cutoff, low-pass, mel spectrogram
+        prepared = [self.preprocess(clip, cutoff_freq, on_full_band) for clip in clips]
+
+        # 3.-6. Condition, noise, denoising, decoding
+        waveforms: dict[int, np.ndarray] = {}
+        interrupted: set[int] = set()
+        for group in self._groups(prepared):
+            if self.interrupt:
+                interrupted.update(group)
+                continue
+            conditions = [self.encode(mel) for index in group if (mel := prepared[index].mel) is not None]
+            self.scheduler.set_timesteps(num_inference_steps, device=self._execution_device)
+            noise = [
+                self.prepare_latents(
+                    conditions[position].shape[2], generators[index], None if latents is None else latents[index, None]
+                )
+                for position, index in enumerate(group)
+            ]
+            denoised = self.denoise(
+                noise,
+                conditions,
+                guidance_scale,
+                eta,
+                [generators[index] for index in group],
+                callback_on_step_end,
+                tensor_inputs,
+            )
+            if self.interrupt:
+                interrupted.update(group)
+            # Freed as soon as they are used: for ten minutes of stereo they take 240 MB.
+            del conditions, noise
+            for index in group:
+                waveforms[index] = self.decode(denoised.pop(0), prepared[index])
+                prepared[index] = replace(prepared[index], mel=None)
+
+        # 7. The input's own band
+        settings = {
+            "num_inference_steps": int(num_inference_steps),
+            "guidance_scale": float(guidance_scale),
+            "eta": float(eta),
+            "scheduler": type(self.scheduler).__name__,
+        }
+        results = [
+            self.replace_low_band(waveforms.pop(index, None), clip, settings, seeds[index], index in interrupted)
+            for index, clip in enumerate(prepared)
+        ]
+        self.maybe_free_model_hooks()
+        output = AudioSRPipelineOutput(
+            audios=_in_form([audio for audio, _, _ in results], clips, output_type),
+            sampling_rate=self.sampling_rate,
+            generated=_in_form([new_band for _, new_band, _ in results], clips, output_type),
+            reports=[report for _, _, report in results],
+        )
+        return output if return_dict else output.to_tuple()
+
+    def check_inputs(
+        self,
+        clips: list[Clip],
+        num_inference_steps: int,
+        guidance_scale: float,
+        eta: float | None,
+        cutoff_freq: float | None,
+        on_full_band: str,
+        generator: torch.Generator | list[torch.Generator] | None,
+        latents: Tensor | None,
+        output_type: str,
+        callback_on_step_end_tensor_inputs: list[str],
+    ) -> None:
+        """Raises ValueError for arguments that can't be used (`__call__` says what each may be)."""
+        for index, clip in enumerate(clips):
+            num_samples = clip.audio.shape[-1]
+            if resampled_length(num_samples, clip.sampling_rate, self.sampling_rate) == 0:
+                raise ValueError(
+                    f"audio[{index}] has {num_samples} samples at {clip.sampling_rate} Hz, less than one at "
+                    f"{self.sampling_rate} Hz. Pass a longer clip."
+                )
+        if not isinstance(num_inference_steps, Integral) or num_inference_steps < 1:
+            raise ValueError(f"num_inference_steps={num_inference_steps}; accepted are whole numbers from 1 on.")
+        if not 0 <= guidance_scale < math.inf:
+            raise ValueError(f"guidance_scale={guidance_scale}; accepted are 0 and above, 1 is no guidance.")
+        if eta is not None and not 0 <= eta <= 1:
+            raise ValueError(f"eta={eta}; accepted are 0 to 1.")
+        if eta and not self._scheduler_takes("eta"):
+            raise ValueError(
+                f"eta={eta}, but {type(self.scheduler).__name__} has no use for it: leave it out, or use DDIMScheduler."
+            )
+        if cutoff_freq is not None:
+            nyquist = min(min(clip.sampling_rate for clip in clips), self.sampling_rate) / 2
+            if not LOWEST_CUTOFF_FREQ <= cutoff_freq < nyquist:
+                raise ValueError(
+                    f"cutoff_freq={cutoff_freq} Hz; accepted are {LOWEST_CUTOFF_FREQ:.0f} Hz up to, not including, the "
+                    f"Nyquist frequency {nyquist:.0f} Hz of the lowest rate passed."
+                )
+        if on_full_band not in ON_FULL_BAND:
+            raise ValueError(f'on_full_band="{on_full_band}"; accepted are {", ".join(ON_FULL_BAND)}.')
+        if generator is not None:
+            generators = generator if isinstance(generator, list) else [generator] * len(clips)
+            if not all(isinstance(clip_generator, torch.Generator) for clip_generator in generators):
+                raise ValueError(
+                    f"generator={generator}; accepted are a torch.Generator, or a list of one for each clip."
+                )
+            if len(generators) != len(clips):
+                raise ValueError(
+                    f"generator is a list of {len(generators)} for {len(clips)} clips: pass one for each, or one."
+                )
+        if latents is not None and (latents.ndim != 4 or len(latents) != len(clips)):
+            raise ValueError(
+                f"latents have shape {tuple(latents.shape)} for {len(clips)} clips: pass 4-D, a row for each."
+            )
+        if output_type not in ("np", "pt"):
+            raise ValueError(f'output_type="{output_type}"; accepted are np, pt.')
+        unknown = set(callback_on_step_end_tensor_inputs) - set(self._callback_tensor_inputs)
+        if unknown:
+            raise ValueError(
+                f"callback_on_step_end_tensor_inputs has {sorted(unknown)}; accepted are "
+                f"{self._callback_tensor_inputs}."
+            )
+
+    def preprocess(self, clip: Clip, cutoff_freq: float | None = None, on_full_band: str = "skip") -> PreparedClip:
+        """Resamples a clip, finds its cutoff, normalises its peak, low-passes it and takes its mel spectrogram."""
+        audio = resample(clip.audio, clip.sampling_rate, self.sampling_rate)
+        inspection = inspect_clip(clip, audio, cutoff_freq, on_full_band)
+        if inspection.action != "enhanced":
+            return PreparedClip(clip, audio, inspection)
+        centred = audio - audio.mean(-1, keepdims=True)
+        gain = self.feature_extractor.peak / float(np.abs(centred).max())
+        lowpassed = torch.from_numpy(lowpass(centred, inspection.cutoff_freq, self.sampling_rate)).mul_(gain)
+        multiple = self.frame_multiple * self.frame_samples
+        mel = self.feature_extractor(torch.nn.functional.pad(lowpassed, (0, -lowpassed.shape[-1] % multiple)))
+        return PreparedClip(clip, audio, inspection, gain, mel)
+
+    @torch.no_grad()
+    def encode(self, mel: Tensor) -> Tensor:
+        """The condition: scaled latents of a mel spectrogram `(channels, 1, num_frames, n_mels)`.
+
+        The posterior's mode, where the autoencoder has a posterior: the condition isn't drawn.
+
+        Returns:
+            `(channels, latent_channels, num_frames / vae_scale_factor, n_mels / vae_scale_factor)`, float32.
+        """
+        scale = self.vae_scale_factor
+        mel = mel.to(self._execution_device, self.vae.dtype)
+        windows = self._windows(mel.shape[2] // scale)
+
+        def encoded() -> Iterator[Tensor]:
+            for window in windows:
+                encoding = self.vae.encode(mel[:, :, window.start * scale : window.stop * scale])
+                latents = encoding.latent_dist.mode() if hasattr(encoding, "latent_dist") else encoding.latent
+                yield latents.float()
+
+        return merge_windows(encoded(), windows, FADE_FRAMES) * self.vae.config.scaling_factor
+
+    def prepare_latents(
+        self, num_latent_frames: int, generator: torch.Generator, latents: Tensor | None = None
+    ) -> Tensor:
+        """Initial noise of one clip, `(1, latent_channels, num_latent_frames, n_mels / vae_scale_factor)`."""
+        num_bins = self.feature_extractor.n_mels // self.vae_scale_factor
+        shape = (1, self.unet.config.out_channels, num_latent_frames, num_bins)
+        if latents is None:
+            latents = randn_tensor(shape, generator=generator, device=self._execution_device)
+        elif tuple(latents.shape) != shape:
+            raise ValueError(f"latents give a clip the shape {tuple(latents.shape)}; needed is {shape}.")
+        return latents.to(self._execution_device, torch.float32) * self.scheduler.init_noise_sigma
+
+    @torch.no_grad()
+    def denoise(
+        self,
+        noise: list[Tensor],
+        conditions: list[Tensor],
+        guidance_scale: float,
+        eta: float,
+        generators: list[torch.Generator],
+        callback_on_step_end: Callable[..., dict[str, Any]] | None = None,
+        callback_on_step_end_tensor_inputs: list[str] | None = None,
+    ) -> list[Tensor]:
+        """Runs the scheduler from noise to latents, for clips of equal latent length.
+
+        A clip's channels share its noise, so no panning is invented. The UNet sees windows; its predictions are merged
+        before each of the scheduler's steps.
+
+        Args:
+            noise: One tensor per clip, see `prepare_latents`.
+            conditions: One tensor per clip with a row for each channel, see `encode`.
+            guidance_scale: See `__call__`.
+            eta: See `__call__`.
+            generators: One per clip, for schedulers that draw noise in their steps.
+            callback_on_step_end: See `__call__`.
+            callback_on_step_end_tensor_inputs: See `__call__`.
+
+        Returns:
+            Scaled latents, shaped as `conditions`.
+        """
+        num_channels = [len(condition) for condition in conditions]
+        latents = torch.cat([clip.expand(count, -1, -1, -1) for clip, count in zip(noise, num_channels, strict=True)])
+        condition = torch.cat(conditions)
+        # Each channel draws from a copy of its clip's generator: the same noise for all of them.
+        rows = [_copy_generator(g) for g, count in zip(generators, num_channels, strict=True) for _ in range(count)]
+        # With eta 1, DDIM's step from zero terminal SNR takes the root of a rounding error, which may be negative.
+        step_arguments = {"eta": min(eta, 1 - 1e-6), "generator": rows}
+        step_arguments = {name: value for name, value in step_arguments.items() if self._scheduler_takes(name)}
+        windows = self._windows(latents.shape[2])
+        timesteps = self.scheduler.timesteps
+        with self.progress_bar(total=len(timesteps) * self._num_calls(len(latents), windows)) as progress:
+            for step, timestep in enumerate(timesteps):
+                if self.interrupt:
+                    break
+                model_input = self.scheduler.scale_model_input(latents, timestep)
+                velocity = self._predict(model_input, condition, timestep, guidance_scale, windows, progress)
+                latents = self.scheduler.step(velocity, timestep, latents, **step_arguments, return_dict=False)[0]
+                if callback_on_step_end is not None:
+                    tensors = {"latents": latents} if "latents" in (callback_on_step_end_tensor_inputs or ()) else {}
+                    changed = callback_on_step_end(self, step, timestep, tensors) or {}
+                    latents = changed.get("latents", latents)
+        first_rows = np.cumsum([0, *num_channels[:-1]])
+        for clip_generator, row in zip(generators, first_rows, strict=True):
+            clip_generator.set_state(rows[row].get_state())
+        return list(latents.split(num_channels))
+
+    @torch.no_grad()
+    def decode(self, latents: Tensor, prepared: PreparedClip) -> np.ndarray:
+        """Latents to a mel spectrogram, its low band replaced by the input's, to a waveform at the input's level.
+
+        Args:
+            latents: Scaled, `(channels, latent_channels, num_latent_frames, ...)`.
+            prepared: The clip they belong to.
+
+        Returns:
+            `(channels, num_samples)`, float32.
+        """
+        windows = self._windows(latents.shape[2])
+        scale = self.vae_scale_factor
+        latents = (latents / self.vae.config.scaling_factor).to(self.vae.dtype)
+        decoded = (self.vae.decode(latents[:, :, window.start : window.stop]).sample.float() for window in windows)
+        mel = merge_windows(decoded, windows, FADE_FRAMES, scale)
+        assert prepared.mel is not None
+        edges = self.feature_extractor.mel_edges
+        mel = replace_low_mel(mel, prepared.mel.to(mel.device), prepared.inspection.cutoff_freq, edges)
+
+        def vocoded() -> Iterator[Tensor]:
+            for window in self.progress_bar(windows):
+                frames = mel[:, 0, window.start * scale : window.stop * scale].to(self.vocoder.dtype)
+                audio = self.vocoder(frames)[:, : (window.stop - window.start) * self.frame_samples]
+                yield audio.float().cpu()
+
+        audio = merge_windows(vocoded(), windows, FADE_FRAMES, self.frame_samples, dim=-1)
+        return audio[:, : prepared.audio.shape[-1]].div_(prepared.gain).numpy()
+
+    def replace_low_band(
+        self,
+        waveform: np.ndarray | None,
+        prepared: PreparedClip,
+        settings: dict[str, Any],
+        seed: int | None,
+        interrupted: bool = False,
+    ) -> tuple[np.ndarray, np.ndarray, AudioSRReport]:
+        """Puts the input's own band into the generated waveform, and reports.
+
+        Args:
+            waveform: `(channels, num_samples)`; None if nothing was generated: the clip is returned resampled.
+            prepared: The clip.
+            settings: For the report.
+            seed: For the report.
+            interrupted: For the report.
+
+        Returns:
+            The joined waveform, the new band alone, and the report.
+        """
+        clip, audio, found = prepared.clip, prepared.audio, prepared.inspection
+        measured: dict[str, Any] = {}
+        if waveform is None:
+            joined, new_band = audio.copy(), np.zeros_like(audio)
+            if interrupted:
+                measured = {"action": "left_alone", "reason": "denoising was interrupted before this clip's turn"}
+        else:
+            joined, new_band = np.empty_like(audio), waveform
+            error_power = 0.0
+            # Channel by channel, the new band into the waveform's memory: a copy of ten minutes of stereo takes 230 MB.
+            for channel in range(len(audio)):
+                own = slice(channel, channel + 1)
+                gate = silence_gate(audio[own], self.sampling_rate)
+                gate *= end_fades(len(gate), self.sampling_rate)
+                joined[own], new_band[own] = replace_low_band(waveform[own], audio[own], found.bandwidth, gate)
+                below = found.bandwidth - TRANSITION_HZ
+                error_power += _power(split_bands(joined[own] - audio[own], below)) / len(audio)
+            measured = {
+                "low_band_error_db": _ratio_db(error_power, _power(audio)),
+                "level_change_db": _ratio_db(_power(joined), _power(audio)),
+                "settings": settings,
+                "seed": seed,
+                "model": Path(self.name_or_path).name if self.name_or_path else None,
+            }
+            if interrupted:
+                measured["notes"] = (*found.notes, "denoising was interrupted")
+        report = AudioSRReport(
+            sampling_rate=clip.sampling_rate,
+            num_channels=len(audio),
+            duration_s=clip.audio.shape[-1] / clip.sampling_rate,
+            peak=float(max(joined.max(), -joined.min())),
+            **{**vars(found), **measured},
+        )
+        return joined, new_band, report
+
+    def _predict(
+        self,
+        latents: Tensor,
+        condition: Tensor,
+        timestep: Tensor,
+        guidance_scale: float,
+        windows: list[Window],
+        progress: Any,
+    ) -> Tensor:
+        """The guided velocity of `(rows, ...)` latents, predicted in windows and merged."""
+        unconditional = torch.full_like(condition[:1, :, :1], UNCONDITIONAL_LATENT * self.vae.config.scaling_factor)
+
+        def velocity(window_latents: Tensor, window_condition: Tensor) -> Tensor:
+            model_input = torch.cat([window_latents, window_condition], dim=1).to(self.unet.dtype)
+            return self.unet(model_input, timestep, encoder_hidden_states=None, return_dict=False)[0].float()
+
+        def predictions() -> Iterator[Tensor]:
+            per_call = max(1, WINDOWS_PER_CALL // len(latents))
+            for start in range(0, len(windows), per_call):
+                batch = [slice(window.start, window.stop) for window in windows[start : start + per_call]]
+                window_latents = torch.cat([latents[:, :, frames] for frames in batch])
+                window_condition = torch.cat([condition[:, :, frames] for frames in batch])
+                predicted = velocity(window_latents, window_condition)
+                if guidance_scale != 1:
+                    without = velocity(window_latents, unconditional.expand_as(window_condition))
+                    predicted = without + guidance_scale * (predicted - without)
+                progress.update()
+                yield from predicted.chunk(len(batch))
+
+        return merge_windows(predictions(), windows, FADE_FRAMES)
+
+    def _windows(self, num_frames: int) -> list[Window]:
+        """The windows of a clip of `num_frames` latent frames."""
+        return split_windows(num_frames, self.window_frames, min(OVERLAP_FRAMES, self.window_frames // 2))
+
+    def _num_calls(self, num_rows: int, windows: list[Window]) -> int:
+        """Calls of the UNet per step, as `_predict` makes them."""
+        return -(-len(windows) // max(1, WINDOWS_PER_CALL // num_rows))
+
+    def _scheduler_takes(self, argument: str) -> bool:
+        """Whether the scheduler's step has an argument of that name."""
+        return argument in inspect.signature(self.scheduler.step).parameters
+
+    def _groups(self, prepared: list[PreparedClip]) -> list[list[int]]:
+        """Indices of the clips to enhance, those of equal latent length together, in order of first appearance."""
+        groups: dict[int, list[int]] = {}
+        for index, clip in enumerate(prepared):
+            if clip.mel is not None:
+                groups.setdefault(clip.mel.shape[2], []).append(index)
+        return list(groups.values())
+
+
+def _generators_per_clip(
+    generator: torch.Generator | list[torch.Generator] | None, num_clips: int
+) -> list[torch.Generator]:
+    """One generator for each clip (rules: `AudioSRPipeline.__call__`); without one, the seeds come from torch's own."""
+    if isinstance(generator, list):
+        return generator
+    if generator is not None and num_clips == 1:
+        return [generator]
+    device = generator.device if generator is not None else "cpu"
+    seeds = torch.randint(2**31, (num_clips,), generator=generator, device=device)
+    return [torch.Generator(device).manual_seed(int(seed)) for seed in seeds]
+
+
+def _copy_generator(generator: torch.Generator) -> torch.Generator:
+    """A generator in the same state."""
+    copy = torch.Generator(generator.device)
+    copy.set_state(generator.get_state())
+    return copy
+
+
+def _seed_of(generator: torch.Generator) -> int | None:
+    """The seed of a generator that nothing was drawn from yet, else None."""
+    seed = generator.initial_seed()
+    fresh = torch.Generator(generator.device).manual_seed(seed)
+    return seed if torch.equal(fresh.get_state(), generator.get_state()) else None
+
+
+def _power(audio: np.ndarray) -> float:
+    """Mean square over channels and samples."""
+    return float(np.mean([np.square(channel).mean(dtype=np.float64) for channel in audio]))
+
+
+def _ratio_db(power: float, reference: float) -> float:
+    """A power ratio in dB, not below -200."""
+    return float(10 * np.log10(max(power / max(reference, 1e-30), 1e-20)))
+
+
+def _in_form(audios: list[np.ndarray], clips: list[Clip], output_type: str) -> Any:
+    """Clips in the form that they came in: flat if flat, one array if all shapes agree, tensors if asked for."""
+    formed = [audio[0] if clip.is_flat else audio for audio, clip in zip(audios, clips, strict=True)]
+    if len(formed) == 1:
+        joined = formed[0][None]
+    else:
+        joined = np.stack(formed) if len({audio.shape for audio in formed}) == 1 else None
+    if output_type == "pt":
+        return [torch.from_numpy(audio) for audio in formed] if joined is None else torch.from_numpy(joined)
+    return formed if joined is None else joined

@@ -1,0 +1,70 @@
+"""What is decided about a clip before anything is generated."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from audiosr_pipeline.dsp.cutoff import find_bandwidth, find_cutoff
+from audiosr_pipeline.dsp.lossy import hole_share
+from audiosr_pipeline.dsp.silence import SILENCE_LEVEL
+from audiosr_pipeline.pipelines.inputs import Clip
+
+LOWEST_CUTOFF, HIGHEST_CUTOFF = 2_000.0, 16_000.0
+FULL_BAND_HZ = 20_000.0
+HOLE_SHARE = 0.02
+ON_FULL_BAND = ("skip", "run", "error")
+
+
+@dataclass(frozen=True)
+class Inspection:
+    """`cutoff_freq` and `bandwidth` in Hz, and what they lead to (fields of `AudioSRReport`)."""
+
+    cutoff_freq: float
+    bandwidth: float
+    action: str
+    reason: str
+    notes: tuple[str, ...]
+
+
+def inspect_clip(
+    clip: Clip, audio: np.ndarray, cutoff_freq: float | None = None, on_full_band: str = "skip"
+) -> Inspection:
+    """Finds a clip's two frequencies and decides what to do with it.
+
+    Args:
+        clip: The clip as it came.
+        audio: The clip at 48 kHz, `(channels, num_samples)`.
+        cutoff_freq: The user's cutoff in Hz: taken as the band edge too, what lies above it is replaced.
+        on_full_band: "skip" leaves full-band clips alone, "run" treats them like others, "error" raises.
+
+    Raises:
+        ValueError: If the clip is full band and `on_full_band` is "error".
+    """
+    # Asked of the clip as it came: resampling makes a constant ring at its ends.
+    if np.ptp(clip.audio, axis=-1).max() < SILENCE_LEVEL:
+        return Inspection(0.0, 0.0, "silent", "no sample differs from the others", ())
+    if cutoff_freq is not None:
+        outside = f"cutoff_freq {cutoff_freq:.0f} Hz is outside 2-16 kHz, for which models are made"
+        notes = [] if LOWEST_CUTOFF <= cutoff_freq <= HIGHEST_CUTOFF else [outside]
+        return Inspection(float(cutoff_freq), float(cutoff_freq), "enhanced", "cutoff_freq was given", tuple(notes))
+    nyquist = min(clip.sampling_rate, 48_000) / 2
+    # A clip of a few milliseconds has a spectrum too coarse to end where its rate does.
+    roll_off, bandwidth = min(find_cutoff(audio), nyquist), min(find_bandwidth(audio), nyquist)
+    notes = []
+    cutoff_freq = min(max(roll_off, LOWEST_CUTOFF), HIGHEST_CUTOFF)
+    if cutoff_freq != roll_off:
+        notes.append(f"roll-off {roll_off:.0f} Hz is outside 2-16 kHz: {cutoff_freq:.0f} Hz is used")
+    if bandwidth < 0.9 * nyquist:
+        notes.append(f"content ends at {bandwidth:.0f} Hz, below the {nyquist:.0f} Hz of its rate")
+    holes = hole_share(audio, bandwidth)
+    if holes > HOLE_SHARE:
+        notes.append(f"lossy coding: {100 * holes:.0f} % of the upper octave is holes, which are left as they are")
+    bandwidth = max(bandwidth, cutoff_freq)
+    if bandwidth >= FULL_BAND_HZ and on_full_band != "run":
+        reason = f"full band: content up to {bandwidth:.0f} Hz"
+        if on_full_band == "error":
+            raise ValueError(
+                f'the clip is {reason}; on_full_band="skip" leaves it alone, "run" treats it all the same.'
+            )
+        return Inspection(cutoff_freq, bandwidth, "left_alone", reason, tuple(notes))
+    return Inspection(cutoff_freq, bandwidth, "enhanced", f"content up to {bandwidth:.0f} Hz", tuple(notes))

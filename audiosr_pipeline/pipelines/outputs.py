@@ -1,0 +1,70 @@
+"""What `AudioSRPipeline` returns."""
+
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from diffusers.utils import BaseOutput
+
+Audios = np.ndarray | torch.Tensor | list[np.ndarray] | list[torch.Tensor]
+
+
+@dataclass(frozen=True)
+class AudioSRReport:
+    """What was found in one clip and what was done to it.
+
+    Args:
+        sampling_rate: Rate of the input in Hz.
+        num_channels: Its channels.
+        duration_s: Its length in seconds.
+        cutoff_freq: Roll-off in Hz that the low-pass, the condition and the mel replacement used.
+        bandwidth: Band edge in Hz, below which the waveform is the input's.
+        action: "enhanced", "left_alone" (full band) or "silent".
+        reason: Why that was done.
+        notes: What else the user should know: lossy shelves, holes, limits that were applied.
+        low_band_error_db: Difference from the input below the band edge, relative to the input there; None if nothing
+            was generated.
+        level_change_db: RMS level of the output relative to the input's in dB; None if nothing was generated.
+        peak: Largest absolute sample of the output; may exceed 1.
+        settings: `num_inference_steps`, `guidance_scale`, `eta` and the scheduler's class.
+        seed: Seed of the clip's generator; a new generator with it gives the clip again. None if nothing was drawn.
+        model: Name of the checkpoint.
+    """
+
+    sampling_rate: int
+    num_channels: int
+    duration_s: float
+    cutoff_freq: float
+    bandwidth: float
+    action: str
+    reason: str
+    notes: tuple[str, ...] = ()
+    low_band_error_db: float | None = None
+    level_change_db: float | None = None
+    peak: float | None = None
+    settings: dict[str, Any] = field(default_factory=dict)
+    seed: int | None = None
+    model: str | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """The fields as a dict that json can write."""
+        return {**asdict(self), "notes": list(self.notes)}
+
+
+@dataclass
+class AudioSRPipelineOutput(BaseOutput):
+    """Output of `AudioSRPipeline`.
+
+    Args:
+        audios: Clip i is `audios[i]`, `(num_samples,)` or `(channels, num_samples)` as it came in, float32, not
+            clipped; one array if all lengths agree, else a list.
+        sampling_rate: 48000.
+        generated: The new band alone, in the same form: `audios - generated` is the input's own band.
+        reports: One report per clip.
+    """
+
+    audios: Audios
+    sampling_rate: int
+    generated: Audios
+    reports: list[AudioSRReport]

@@ -1,0 +1,1 @@
+"""Programs that print one published table or figure each."""

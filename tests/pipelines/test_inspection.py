@@ -1,0 +1,138 @@
+"""What is decided before anything is generated: full band, lossy coding, cutoffs (promise 7)."""
+
+import io
+
+import numpy as np
+import pytest
+import soundfile
+
+from audiosr_pipeline.dsp.resample import resample
+from tests.conftest import build_tiny_pipeline
+from tests.pipelines.stubs import WhiteNoise, seeded
+from tests.signals import band_limited, music_like, noise, speech_like, tone
+
+
+@pytest.fixture(scope="module")
+def loud_pipeline():
+    pipe = build_tiny_pipeline(default_num_inference_steps=1)
+    pipe.vocoder = WhiteNoise()
+    return pipe
+
+
+def report_of(pipe, audio, sampling_rate, **settings):
+    return pipe([audio], sampling_rate, **settings).reports[0]
+
+
+FULL_BAND = {
+    "white noise at 48 kHz": (noise(1.0), 48_000),
+    "pink noise at 44.1 kHz": (noise(1.0, 44_100, tilt_db=-3), 44_100),
+    "speech at 48 kHz": (speech_like(), 48_000),
+    "music at 96 kHz": (music_like(2.0, 96_000), 96_000),
+}
+
+
+@pytest.mark.parametrize("name", FULL_BAND)
+def test_full_band_audio_is_left_alone(loud_pipeline, name):
+    """Also where its roll-off lies far lower: it is the band edge that decides."""
+    audio, sampling_rate = FULL_BAND[name]
+    out = loud_pipeline([audio], sampling_rate)
+    assert np.array_equal(out.audios[0], resample(audio, sampling_rate, 48_000))
+    assert not out.generated.any()
+    (report,) = out.reports
+    assert report.action == "left_alone" and "full band" in report.reason and report.bandwidth >= 20_000
+    assert report.settings == {} and report.seed is None
+    assert report.low_band_error_db is None and report.level_change_db is None
+
+
+def test_full_band_audio_can_be_run_all_the_same(loud_pipeline):
+    audio = noise(1.0, 44_100)
+    out = loud_pipeline([audio], 44_100, on_full_band="run", generator=seeded(4))
+    (report,) = out.reports
+    assert report.action == "enhanced" and report.bandwidth >= 20_000 and report.seed == 4
+    spectrum = np.abs(np.fft.rfft(out.generated[0, 0]))
+    # All that is new lies above the edge.
+    assert spectrum[24_000 - 1_000 :].mean() > 100 * spectrum[: int(report.bandwidth) - 400].mean()
+
+
+def test_full_band_audio_can_be_an_error(loud_pipeline):
+    with pytest.raises(ValueError, match=r'full band: content up to 2\d{4} Hz; on_full_band="skip" leaves it alone'):
+        loud_pipeline([noise(1.0)], 48_000, on_full_band="error")
+    # Not for clips that have something to gain.
+    assert report_of(loud_pipeline, noise(0.5, 16_000), 16_000, on_full_band="error").action == "enhanced"
+
+
+def test_each_clip_of_a_batch_is_judged_by_itself(loud_pipeline):
+    clips = [noise(1.0), band_limited(noise(1.0), 8_000), 0 * noise(1.0)]
+    out = loud_pipeline(clips, 48_000)
+    assert [report.action for report in out.reports] == ["left_alone", "enhanced", "silent"]
+    assert [bool(new.any()) for new in out.generated] == [False, True, False]
+
+
+def test_a_cutoff_that_is_passed_overrides_what_is_found(loud_pipeline):
+    report = report_of(loud_pipeline, noise(1.0), 48_000, cutoff_freq=5_000)
+    assert (report.action, report.cutoff_freq, report.bandwidth) == ("enhanced", 5_000, 5_000)
+    assert report.reason == "cutoff_freq was given"
+
+
+@pytest.mark.parametrize(("cutoff_freq", "outside"), [(1_000, True), (2_000, False), (16_000, False), (18_000, True)])
+def test_a_cutoff_outside_2_to_16_khz_is_reported(loud_pipeline, cutoff_freq, outside):
+    report = report_of(loud_pipeline, noise(1.0), 48_000, cutoff_freq=cutoff_freq)
+    assert any("outside 2-16 kHz" in note for note in report.notes) == outside
+
+
+@pytest.mark.parametrize(
+    ("audio", "cutoff_freq", "roll_off"),
+    [
+        (tone(440), 2_000, (0, 1_000)),
+        (band_limited(noise(1.0), 1_200), 2_000, (1_100, 1_300)),
+        (band_limited(noise(1.0), 19_000), 16_000, (18_000, 19_000)),
+    ],
+    ids=["440 Hz", "noise to 1.2 kHz", "noise to 19 kHz"],
+)
+def test_a_roll_off_outside_2_to_16_khz_is_limited_and_reported(loud_pipeline, audio, cutoff_freq, roll_off):
+    out = loud_pipeline([audio], 48_000)
+    (report,) = out.reports
+    assert report.action == "enhanced" and report.cutoff_freq == cutoff_freq
+    (note,) = [note for note in report.notes if "roll-off" in note]
+    assert roll_off[0] < float(note.split()[1]) < roll_off[1]
+    assert np.isfinite(out.audios).all() and report.low_band_error_db < -50
+
+
+@pytest.mark.parametrize(("sampling_rate", "cutoff_freq"), [(8_000, 3_000), (44_100, 11_000), (48_000, 16_000)])
+def test_content_that_ends_below_what_the_rate_allows_is_reported(loud_pipeline, sampling_rate, cutoff_freq):
+    """The shelf of lossy coding, or audio that was upsampled before."""
+    audio = band_limited(noise(1.0, sampling_rate), cutoff_freq, sampling_rate)
+    report = report_of(loud_pipeline, audio, sampling_rate)
+    assert report.bandwidth == pytest.approx(cutoff_freq, rel=0.05)
+    assert any(f"content ends at {report.bandwidth:.0f} Hz, below" in note for note in report.notes)
+    full = report_of(loud_pipeline, noise(1.0, sampling_rate), sampling_rate)
+    assert not any("content ends" in note for note in full.notes)
+
+
+def test_the_holes_of_a_low_rate_mp3_are_reported(loud_pipeline):
+    """32 kbit/s, written by the encoder that soundfile brings."""
+    audio = speech_like(4.0, 44_100)
+    file = io.BytesIO()
+    mp3 = {"format": "MP3", "subtype": "MPEG_LAYER_III", "bitrate_mode": "CONSTANT", "compression_level": 0.99}
+    soundfile.write(file, audio[0], 44_100, **mp3)
+    file.seek(0)
+    coded, _ = soundfile.read(file, dtype="float32")
+    notes = [report_of(loud_pipeline, clip, 44_100, on_full_band="run").notes for clip in (coded, audio[0])]
+    assert [any("lossy coding" in note for note in clip_notes) for clip_notes in notes] == [True, False]
+
+
+def test_a_clip_of_milliseconds_has_no_more_band_than_its_rate():
+    """Its spectrum is too coarse to end where the rate does."""
+    pipe = build_tiny_pipeline(default_num_inference_steps=1)
+    for sampling_rate in (4_000, 8_000, 16_000):
+        report = report_of(pipe, noise(0.01, sampling_rate)[0], sampling_rate)
+        assert report.action == "enhanced"
+        assert report.bandwidth <= max(2_000, sampling_rate / 2)
+
+
+def test_cutoff_and_bandwidth_are_found_once_for_all_channels(loud_pipeline):
+    narrow, wide = band_limited(noise(1.0, seed=0), 3_000), band_limited(noise(1.0, seed=1), 9_000)
+    both = report_of(loud_pipeline, np.concatenate([narrow, wide]), 48_000)
+    assert both.bandwidth == pytest.approx(9_000, rel=0.02)
+    swapped = report_of(loud_pipeline, np.concatenate([wide, narrow]), 48_000)
+    assert (swapped.cutoff_freq, swapped.bandwidth) == (both.cutoff_freq, both.bandwidth)

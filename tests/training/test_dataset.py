@@ -1,0 +1,250 @@
+"""What may be trained on, what is held out, and what a crop is."""
+
+import csv
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from scipy import fft
+from torch.utils.data import DataLoader
+
+from audiosr_pipeline.audio_io import write_audio
+from audiosr_pipeline.training import dataset
+from audiosr_pipeline.training.dataset import (
+    CropDataset,
+    Recording,
+    draw_crop,
+    draw_validation_crops,
+    read_manifest,
+)
+from tests.signals import noise, tone
+
+WEIGHTS = {"speech": 0.25, "music": 0.3, "effects": 0.45}
+
+
+def write_manifest(folder: Path, rows: list[dict[str, str]]) -> Path:
+    """A manifest of rows that are free speech unless they say otherwise; the audio itself isn't needed."""
+    usual = {"split": "train", "kind": "speech", "licence": "CC0", "duration_s": "1.0", "sample_rate": "48000"}
+    with (folder / "manifest.csv").open("w", newline="") as file:
+        writer = csv.DictWriter(file, ["path", *usual])
+        writer.writeheader()
+        writer.writerows({**usual, **row} for row in rows)
+    return folder / "manifest.csv"
+
+
+def numbered(count: int, **fields: str) -> list[dict[str, str]]:
+    return [{"path": f"{fields.get('licence', 'x')}/{index}.wav".replace(" ", "_"), **fields} for index in range(count)]
+
+
+@pytest.mark.parametrize("licence", ["CC0", "CC0-1.0", "CC-BY", "CC-BY-3.0", "CC-BY-4.0", "Public domain"])
+def test_free_licences_are_taken(licence, tmp_path):
+    training, validation = read_manifest([write_manifest(tmp_path, numbered(64, licence=licence))])
+    assert len(training) + len(validation) == 64
+
+
+@pytest.mark.parametrize(
+    "licence",
+    [
+        "CC-BY-SA",
+        "CC-BY-SA-3.0",
+        "CC-BY-NC",
+        "CC-BY-NC-4.0",
+        "CC-BY-ND-4.0",
+        "CC BY",
+        "unknown",
+        "unknown (page states none)",
+        "",
+        "repository MIT (samples not separately stated)",
+        "LJSpeech is public domain by its publisher; page states none",
+        "CC0 or CC-BY-NC",
+        "CC-BY-4.0, CC-BY-NC-3.0",
+        "CC0-1.0 / CC-BY-SA-3.0",
+    ],
+)
+def test_other_licences_are_refused(licence, tmp_path):
+    """Those that share alike, forbid commerce, are mixed or not stated."""
+    rows = numbered(64) + [{"path": f"refused/{index}.wav", "licence": licence} for index in range(64)]
+    recordings = read_manifest([write_manifest(tmp_path, rows)])
+    assert sum(map(len, recordings)) == 64
+    assert not any("refused" in str(recording.path) for side in recordings for recording in side)
+
+
+def test_rows_of_other_splits_are_never_read(tmp_path):
+    rows = numbered(64) + [{"path": f"eval/{index}.wav", "split": "eval"} for index in range(64)]
+    training, validation = read_manifest([write_manifest(tmp_path, rows)])
+    assert len(training) + len(validation) == 64
+
+
+def test_fields_are_read_and_paths_are_relative_to_the_manifest(tmp_path):
+    rows = [
+        {"path": f"a/{index}.flac", "kind": "music", "duration_s": "2.5", "sample_rate": "44100"} for index in range(64)
+    ]
+    training, _ = read_manifest([write_manifest(tmp_path, rows)])
+    assert Recording(tmp_path / "a/1.flac", "music", 2.5, 44_100) in training
+
+
+def test_the_split_depends_on_the_name_alone(tmp_path):
+    rows = numbered(400)
+    training, validation = read_manifest([write_manifest(tmp_path, rows)])
+    assert not set(training) & set(validation)
+    # One in 16, to three standard deviations.
+    assert len(validation) == pytest.approx(25, abs=15)
+    again = read_manifest([write_manifest(tmp_path, rows[::-1][:200])])
+    assert set(again[0]) <= set(training) and set(again[1]) <= set(validation)
+
+
+def test_takes_of_a_recording_stay_on_one_side(tmp_path):
+    rows = [{"path": f"dog/1-{index}-{take}.wav"} for index in range(200) for take in "ABC"]
+    training, validation = read_manifest([write_manifest(tmp_path, rows)])
+    sources = [{recording.path.stem[:-2] for recording in side} for side in (training, validation)]
+    assert sources[1] and not sources[0] & sources[1]
+    assert len(validation) == 3 * len(sources[1])
+
+
+def test_manifests_add_up(tmp_path):
+    folders = [tmp_path / "one", tmp_path / "two"]
+    for folder in folders:
+        folder.mkdir()
+    recordings = read_manifest([write_manifest(folder, numbered(64)) for folder in folders])
+    assert sum(map(len, recordings)) == 128
+
+
+@pytest.mark.parametrize("rows", [[], numbered(64, licence="CC-BY-NC"), numbered(64, split="eval")])
+def test_nothing_to_train_on_is_an_error_that_says_what_is_needed(rows, tmp_path):
+    path = write_manifest(tmp_path, rows)
+    with pytest.raises(ValueError, match="0 training and 0 validation") as error:
+        read_manifest([path])
+    assert str(path) in str(error.value)
+    assert "split 'train'" in str(error.value) and "CC-BY" in str(error.value)
+
+
+def test_nothing_held_out_is_an_error(tmp_path):
+    # A single recording can't be on both sides.
+    with pytest.raises(ValueError, match="(1 training and 0|0 training and 1) validation"):
+        read_manifest([write_manifest(tmp_path, numbered(1))])
+
+
+def file_of(folder: Path, audio: np.ndarray, sampling_rate: int = 48_000) -> Recording:
+    path = folder / "audio.wav"
+    write_audio(path, audio, sampling_rate, "FLOAT")
+    return Recording(path, "effects", audio.shape[-1] / sampling_rate, sampling_rate)
+
+
+@pytest.mark.parametrize("sampling_rate", [48_000, 22_050])
+@pytest.mark.parametrize("num_samples", [4_800, 12_345, 96_000])
+def test_a_crop_has_its_length_whatever_the_file_s(sampling_rate, num_samples, tmp_path):
+    recording = file_of(tmp_path, noise(1.0, sampling_rate), sampling_rate)
+    for seed in range(5):
+        crop = draw_crop([recording], num_samples, np.random.default_rng(seed))
+        assert crop["audio"].shape == crop["lowpassed"].shape == (num_samples,)
+        assert crop["audio"].dtype == crop["lowpassed"].dtype == torch.float32
+        assert 2_000 < crop["cutoff_freq"] < 16_000
+
+
+def test_a_crop_of_a_longer_file_is_full_of_it(tmp_path):
+    recording = file_of(tmp_path, noise(2.0))
+    rng = np.random.default_rng(0)
+    crops = [draw_crop([recording], 24_000, rng)["audio"] for _ in range(20)]
+    # 0.1 s may lie outside the file at either end.
+    assert all((crop[4_800:-4_800].view(-1, 480).square().mean(-1) > 0).all() for crop in crops)
+    assert len({float(crop[12_000]) for crop in crops}) == 20
+
+
+def test_a_crop_of_a_shorter_file_is_the_file_and_silence(tmp_path):
+    recording = file_of(tmp_path, tone(1_000, 0.5))
+    rng = np.random.default_rng(0)
+    for _ in range(5):
+        audio = draw_crop([recording], 96_000, rng)["audio"]
+        sounding = audio.view(-1, 480).square().mean(-1) > 1e-3 * audio.square().max()
+        assert 30 <= sounding.sum() <= 51
+        assert not sounding[62:].any()
+
+
+def test_levels_are_spread_and_never_clip(tmp_path):
+    recording = file_of(tmp_path, tone(1_000, 1.0, amplitude=0.9))
+    rng = np.random.default_rng(0)
+    peaks = [float(draw_crop([recording], 24_000, rng)["audio"].abs().max()) for _ in range(50)]
+    # From inference's peak of 0.5 to a tenth of it.
+    assert max(peaks) < 0.51 and min(peaks) > 0.49 * np.exp(-2.3)
+    assert max(peaks) > 0.4 and min(peaks) < 0.08
+
+
+def test_a_noise_floor_is_not_made_programme(tmp_path):
+    recording = file_of(tmp_path, noise(1.0, amplitude=1e-5))
+    peak = float(draw_crop([recording], 24_000, np.random.default_rng(0))["audio"].abs().max())
+    # Thirtyfold at most.
+    assert 0 < peak < 30 * 6e-5
+
+
+def test_the_lowpassed_crop_is_the_truth_below_the_cutoff_and_nothing_above(tmp_path):
+    recording = file_of(tmp_path, noise(1.0))
+    rng = np.random.default_rng(1)
+    frequencies = fft.rfftfreq(24_000, 1 / 48_000)
+    for _ in range(10):
+        crop = draw_crop([recording], 24_000, rng)
+        window = np.hanning(24_000)
+        truth, lowpassed = (np.abs(fft.rfft(crop[key].numpy() * window)) for key in ("audio", "lowpassed"))
+        below = frequencies < 0.5 * float(crop["cutoff_freq"])
+        above = frequencies > 1.9 * float(crop["cutoff_freq"])
+        # The flattest at half the cutoff is Butterworth of order 2: 0.5 dB down.
+        assert np.linalg.norm((lowpassed - truth)[below]) < 0.06 * np.linalg.norm(truth[below])
+        # The least steep at 1.9 times the cutoff is Chebyshev of order 2, two passes: 5 dB.
+        assert np.linalg.norm(lowpassed[above]) <= 0.6 * np.linalg.norm(truth[above])
+
+
+def test_offsets_are_removed(tmp_path):
+    recording = file_of(tmp_path, noise(2.0) + np.float32(0.3))
+    audio = draw_crop([recording], 24_000, np.random.default_rng(3))["audio"]
+    assert audio.mean().abs() < 0.02 * audio.abs().max()
+
+
+def test_the_same_seed_gives_the_same_crops(manifest):
+    training, validation = read_manifest([manifest])
+
+    def first(seed: int) -> list[torch.Tensor]:
+        stream = iter(CropDataset(training, 4_800, WEIGHTS, seed))
+        return [next(stream)["lowpassed"] for _ in range(4)]
+
+    assert all(map(torch.equal, first(0), first(0)))
+    assert not any(map(torch.equal, first(0), first(1)))
+    crops = draw_validation_crops(validation, 4_800, 2, seed=0)
+    again = draw_validation_crops(validation, 4_800, 2, seed=0)
+    for batch, same in zip(crops, again, strict=True):
+        assert all(torch.equal(batch[key], same[key]) for key in ("audio", "lowpassed", "cutoff_freq"))
+
+
+def test_validation_has_one_crop_of_each_recording(manifest):
+    _, validation = read_manifest([manifest])
+    batches = draw_validation_crops(validation, 4_800, 2, seed=0)
+    assert [len(batch["audio"]) for batch in batches[:-1]] == [2] * (len(batches) - 1)
+    assert sum(len(batch["audio"]) for batch in batches) == len(validation)
+
+
+def test_workers_draw_different_crops(manifest):
+    loader = DataLoader(CropDataset(read_manifest([manifest])[0], 4_800, WEIGHTS, 0), batch_size=1, num_workers=2)
+    stream = iter(loader)
+    first, second = next(stream)["audio"], next(stream)["audio"]
+    assert not torch.equal(first, second)
+
+
+def test_kinds_have_their_shares_and_files_count_by_their_length(monkeypatch):
+    def recording(kind: str, duration_s: float) -> Recording:
+        return Recording(Path(f"{kind}-{duration_s}"), kind, duration_s, 48_000)
+
+    short, long, endless = (recording("effects", duration_s) for duration_s in (10.0, 30.0, 3_600.0))
+    recordings = [short, long, endless, recording("speech", 1.0), recording("music", 1.0)]
+    monkeypatch.setattr(dataset, "draw_crop", lambda chosen, num_samples, rng: chosen)
+    stream = iter(CropDataset(recordings, 4_800, {**WEIGHTS, "unheard-of": 0.5}, 0))
+    drawn = [next(stream) for _ in range(4_000)]
+    kinds = [chosen[0].kind for chosen in drawn]
+    # To four standard deviations; a kind without recordings is left out.
+    for kind, weight in WEIGHTS.items():
+        assert kinds.count(kind) / 4_000 == pytest.approx(weight, abs=0.035)
+    effects = [chosen[0] for chosen in drawn if chosen[0].kind == "effects"]
+    # An hour counts as a minute.
+    for one, share in ((short, 0.1), (long, 0.3), (endless, 0.6)):
+        assert effects.count(one) / len(effects) == pytest.approx(share, abs=0.05)
+    # Notes sound in twos half the time, nothing else does.
+    twos = [chosen[0].kind for chosen in drawn if len(chosen) == 2]
+    assert set(twos) == {"music"} and len(twos) / kinds.count("music") == pytest.approx(0.5, abs=0.06)
