@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from audiosr_pipeline.audio_io import AUDIO_SUFFIXES, read_audio
+from audiosr_pipeline.audio_io import AUDIO_SUFFIXES, audio_files, read_audio
 from audiosr_pipeline.dsp.resample import resample
 from audiosr_pipeline.metrics import evaluate_pair
 from audiosr_pipeline.metrics.sample_format import round_to_16_bit
@@ -103,7 +103,7 @@ def evaluate(
     """
     if cutoff_freq is not None and not 0 < cutoff_freq < SAMPLING_RATE / 2:
         raise ValueError(f"cutoff_freq={cutoff_freq} Hz is not between 0 and {SAMPLING_RATE / 2} Hz.")
-    references, estimates = audio_files(reference_dir), audio_files(estimate_dir)
+    references, estimates = named_files(reference_dir), named_files(estimate_dir)
     names = sorted(references.keys() & estimates.keys())
     if not names:
         raise ValueError(
@@ -134,17 +134,16 @@ def evaluate(
     return evaluation
 
 
-def audio_files(folder: Path | str) -> dict[str, Path]:
+def named_files(folder: Path | str) -> dict[str, Path]:
     """The audio files below a folder, by their path below it without suffix."""
     if not Path(folder).is_dir():
         raise FileNotFoundError(f"{folder} is not a folder.")
     files: dict[str, Path] = {}
-    for path in sorted(Path(folder).rglob("*")):
-        if path.suffix.lower() in AUDIO_SUFFIXES and path.is_file() and not path.name.startswith("."):
-            name = path.relative_to(folder).with_suffix("").as_posix()
-            if name in files:
-                raise ValueError(f"{files[name]} and {path} have the same name but for the suffix; keep one of them.")
-            files[name] = path
+    for path in audio_files(folder):
+        name = path.relative_to(folder).with_suffix("").as_posix()
+        if name in files:
+            raise ValueError(f"{files[name]} and {path} have the same name but for the suffix; keep one of them.")
+        files[name] = path
     if not files:
         raise ValueError(f"{folder} holds no audio files; accepted: {', '.join(AUDIO_SUFFIXES)}.")
     return files

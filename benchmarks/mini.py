@@ -26,9 +26,10 @@ from tqdm import tqdm
 
 from audiosr_pipeline import AudioSRPipeline
 from audiosr_pipeline.dsp.lowpass import lowpass
-from audiosr_pipeline.evaluate import SAMPLING_RATE, audio_files, read_at_48_khz
+from audiosr_pipeline.evaluate import SAMPLING_RATE, named_files, read_at_48_khz
 from audiosr_pipeline.metrics import evaluate_pair, round_to_16_bit
 from audiosr_pipeline.metrics.sample_format import ROUNDING_NOISE_POWER
+from audiosr_pipeline.pipelines.inputs import Clip
 from audiosr_pipeline.spectrogram import save_spectrogram_sheet
 from benchmarks.machine import software_and_hardware
 
@@ -43,7 +44,7 @@ UNPROCESSED = "unprocessed"
 NOISE = "noise of the training spectrum, the clip's level"
 FOLLOWING_NOISE = "noise of the training spectrum, following the clip's level"
 SEED_0, SEED_1 = "audiosr-mini, seed 0", "audiosr-mini, seed 1"
-SHUFFLED, LEVELLED = "seed 0, another clip's new band", "seed 0, another clip's new band, own level"
+SHUFFLED = "audiosr-mini, seed 0, another clip's condition"
 SYSTEMS = {
     UNPROCESSED: "the low-passed clip",
     NOISE: (
@@ -54,10 +55,9 @@ SYSTEMS = {
     SEED_0: "`pipe(clip, sampling_rate=48_000, generator=torch.Generator().manual_seed(0)).audios`",
     SEED_1: "the same with seed 1",
     SHUFFLED: (
-        "`audios - generated` of seed 0, plus `generated` of the clip half the folder further on by name, as next "
-        "ones are often alike, repeated or cut to length: a new band that has nothing to do with the clip"
+        "seed 0 again, but the diffusion model is given the condition of the clip half the folder further on by name "
+        "(next ones are often alike), repeated or cut to length; the clip's own low band is put back as always"
     ),
-    LEVELLED: "the same, with the foreign band brought to the RMS level of the clip's own `generated`",
 }
 COLUMNS = ("lsd", "lsd_lf", "lsd_hf", "lsd_below_edge", "lsd_hf_below_edge")
 
@@ -100,16 +100,15 @@ def measure(clips: dict[str, np.ndarray], pipe: AudioSRPipeline, spectrum: np.nd
         ]
         names = list(clips)
         for index, name in enumerate(tqdm(names, desc=f"{cutoff_freq} Hz, scoring", unit="clip")):
-            (seed_0, own), (seed_1, _) = outputs[name]
-            other = foreign_band(outputs[names[(index + len(names) // 2) % len(names)]][0][1], own.shape)
+            (seed_0, _), (seed_1, _) = outputs[name]
+            other = inputs[names[(index + len(names) // 2) % len(names)]]
             estimates = {
                 UNPROCESSED: inputs[name],
                 NOISE: add_noise(inputs[name], cutoff_freq, spectrum, following=False, seed=index),
                 FOLLOWING_NOISE: add_noise(inputs[name], cutoff_freq, spectrum, following=True, seed=index),
                 SEED_0: seed_0,
                 SEED_1: seed_1,
-                SHUFFLED: seed_0 - own + other,
-                LEVELLED: seed_0 - own + other * rms(own) / max(rms(other), 1e-12),
+                SHUFFLED: generate_from_another(pipe, inputs[name], other, seed=0),
             }
             reference = round_to_16_bit(clips[name])
             for system, estimate in estimates.items():
@@ -129,9 +128,24 @@ def generate(pipe: AudioSRPipeline, audio: np.ndarray, seed: int, results: Resul
     return audios[0], generated[0]
 
 
-def foreign_band(band: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-    """Another clip's band `(channels, num_samples)`, with channels and samples repeated or cut to `shape`."""
-    return np.stack([np.resize(band[channel % len(band)], shape[1]) for channel in range(shape[0])])
+def generate_from_another(pipe: AudioSRPipeline, audio: np.ndarray, other: np.ndarray, seed: int) -> np.ndarray:
+    """As `generate`, but the model denoises under the condition of `other`; both are `(channels, num_samples)`.
+
+    The pipeline's own steps, one by one. The other's condition is repeated or cut to the clip's channels and length.
+    """
+    prepared, foreign = (pipe.preprocess(Clip(clip, SAMPLING_RATE, is_flat=False)) for clip in (audio, other))
+    if prepared.mel is None or foreign.mel is None:
+        return audio
+    foreign_rows, _, foreign_frames, _ = foreign.mel.shape
+    rows, _, frames, _ = prepared.mel.shape
+    mel = foreign.mel[torch.arange(rows) % foreign_rows][:, :, torch.arange(frames) % foreign_frames]
+    condition = pipe.encode(mel)
+    generator = torch.Generator().manual_seed(seed)
+    pipe.scheduler.set_timesteps(pipe.config.default_num_inference_steps)
+    noise = pipe.prepare_latents(condition.shape[2], generator)
+    guidance_scale, eta = pipe.config.default_guidance_scale, pipe.config.default_eta
+    (latents,) = pipe.denoise([noise], [condition], guidance_scale, eta, [generator])
+    return pipe.replace_low_band(pipe.decode(latents, prepared), prepared, {}, seed)[0]
 
 
 def add_noise(audio: np.ndarray, cutoff_freq: int, spectrum: np.ndarray, following: bool, seed: int) -> np.ndarray:
@@ -324,7 +338,7 @@ def print_table(argv: list[str]) -> None:
     arguments = parser.parse_args(argv)
     if arguments.limit is not None and arguments.limit < 1:
         parser.error(f"--limit {arguments.limit} must be at least 1")
-    paths = list(audio_files(arguments.data).items())
+    paths = list(named_files(arguments.data).items())
     if arguments.limit and arguments.limit < len(paths):
         paths = [paths[index * len(paths) // arguments.limit] for index in range(arguments.limit)]
     clips = {name: read_at_48_khz(path) for name, path in paths}

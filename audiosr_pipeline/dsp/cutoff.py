@@ -92,7 +92,8 @@ def _long_term_spectrum(audio: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     power = np.zeros(N_FFT // 2 + 1)
     window = signal.get_window("hann", N_FFT).astype(np.float32)
     # Only frames inside the clip: an abrupt first or last sample would look like content at all frequencies.
-    audio = np.pad(audio, ((0, 0), (0, max(0, N_FFT - audio.shape[-1]))))
+    if audio.shape[-1] < N_FFT:
+        audio = np.pad(audio, ((0, 0), (0, N_FFT - audio.shape[-1])))
     num_frames = 1 + (audio.shape[-1] - N_FFT) // HOP_LENGTH
     for channel in audio:
         frames = np.lib.stride_tricks.sliding_window_view(channel, N_FFT)[::HOP_LENGTH]

@@ -10,19 +10,18 @@ from typing import Any
 
 import numpy as np
 import torch
-from diffusers import DiffusionPipeline, ModelMixin, SchedulerMixin
+from diffusers import AudioLDM2UNet2DConditionModel, AutoencoderDC, AutoencoderKL, DiffusionPipeline, SchedulerMixin
 from diffusers.utils.torch_utils import randn_tensor
 from torch import Tensor
+from transformers import SpeechT5HifiGan
 
 from audiosr_pipeline.dsp.low_band import TRANSITION_HZ, replace_low_band, replace_low_mel, split_bands
 from audiosr_pipeline.dsp.lowpass import lowpass
 from audiosr_pipeline.dsp.resample import resample, resampled_length
 from audiosr_pipeline.dsp.silence import end_fades, silence_gate
 from audiosr_pipeline.dsp.windows import Window, merge_windows, split_windows
-
-# diffusers loads a component only if its module is already imported.
-from audiosr_pipeline.models import vocoder as _vocoder  # noqa: F401
 from audiosr_pipeline.models.feature_extractor import MelFeatureExtractor
+from audiosr_pipeline.models.vocoder import ISTFTVocoder
 from audiosr_pipeline.pipelines.inputs import Clip, load_clips
 from audiosr_pipeline.pipelines.inspection import ON_FULL_BAND, Inspection, inspect_clip
 from audiosr_pipeline.pipelines.outputs import AudioSRPipelineOutput, AudioSRReport
@@ -32,7 +31,7 @@ WEIGHTS = Path(__file__).parents[1] / "weights"
 UNCONDITIONAL_LATENT = -11.4981
 LOWEST_CUTOFF_FREQ = 1_000.0
 OVERLAP_FRAMES, FADE_FRAMES = 16, 8
-WINDOWS_PER_CALL = 4
+ROWS_PER_CALL = 4
 PIPELINE_FILE = '''"""Lets `DiffusionPipeline.from_pretrained(folder, custom_pipeline=folder, ...)` find the class."""
 
 from audiosr_pipeline import AudioSRPipeline
@@ -50,8 +49,9 @@ class PreparedClip:
         audio: At 48 kHz, `(channels, num_samples)`, level untouched.
         inspection: Its two frequencies and what to do with it.
         gain: Factor that normalises its peak; 0 if nothing is to be generated.
-        mel: Log-mel of the normalised, low-passed audio, `(channels, 1, num_frames, n_mels)`; None if nothing is to
-            be generated.
+        mel: Log-mel of the normalised, low-passed audio, `(rows, 1, num_frames, n_mels)`; None if nothing is to be
+            generated. Channels that are equal share a row.
+        row_of_channel: For each channel its row.
     """
 
     clip: Clip
@@ -59,6 +59,7 @@ class PreparedClip:
     inspection: Inspection
     gain: float = 0.0
     mel: Tensor | None = None
+    row_of_channel: tuple[int, ...] = ()
 
 
 class AudioSRPipeline(DiffusionPipeline):
@@ -83,9 +84,10 @@ class AudioSRPipeline(DiffusionPipeline):
 
     def __init__(
         self,
-        vae: ModelMixin,
-        unet: ModelMixin,
-        vocoder: torch.nn.Module,
+        # `from_pipe` takes over a network only if its class stands here.
+        vae: AutoencoderKL | AutoencoderDC,
+        unet: AudioLDM2UNet2DConditionModel,
+        vocoder: SpeechT5HifiGan | ISTFTVocoder,
         feature_extractor: MelFeatureExtractor,
         scheduler: SchedulerMixin,
         default_num_inference_steps: int = 50,
@@ -128,8 +130,20 @@ class AudioSRPipeline(DiffusionPipeline):
 
         Arguments as `DiffusionPipeline.save_pretrained`.
         """
-        super().save_pretrained(save_directory, **kwargs)
+        Path(save_directory).mkdir(parents=True, exist_ok=True)
+        # Before the rest: with `push_to_hub=True` the folder is uploaded as soon as that is saved.
         (Path(save_directory) / "pipeline.py").write_text(PIPELINE_FILE)
+        super().save_pretrained(str(save_directory), **kwargs)
+
+    @property
+    def guidance_scale(self) -> float:
+        """That of the current or last call; a callback may set `_guidance_scale` for the steps to come."""
+        return self._guidance_scale
+
+    @property
+    def num_timesteps(self) -> int:
+        """Denoising steps of the current or last call."""
+        return self._num_timesteps
 
     @property
     def interrupt(self) -> bool:
@@ -177,7 +191,9 @@ class AudioSRPipeline(DiffusionPipeline):
                 unless there is one clip. The same generators give the same audio.
             latents: Initial noise `(batch, latent_channels, num_latent_frames, n_mels / vae_scale_factor)`, which all
                 clips must fit.
-            output_type: "np" for arrays, "pt" for tensors on the CPU.
+            output_type: "np" for arrays, "pt" for tensors on the CPU, "latent" for the denoised latents in place of the
+                audio: tensors on the CPU, scaled as the UNet and `latents` are, so that 1-D clips of one length give
+                what `latents` takes.
             return_dict: False returns the fields as a tuple.
             callback_on_step_end: Called as `callback(pipe, step, timestep, tensors)` after each step.
             callback_on_step_end_tensor_inputs: Names among `latents` that it gets and may return changed.
@@ -222,7 +238,7 @@ class AudioSRPipeline(DiffusionPipeline):
         prepared = [self.preprocess(clip, cutoff_freq, on_full_band) for clip in clips]
 
         # 3.-6. Condition, noise, denoising, decoding
-        waveforms: dict[int, np.ndarray] = {}
+        generated: dict[int, np.ndarray] = {}
         interrupted: set[int] = set()
         for group in self._groups(prepared):
             if self.interrupt:
@@ -250,7 +266,10 @@ class AudioSRPipeline(DiffusionPipeline):
             # Freed as soon as they are used: for ten minutes of stereo they take 240 MB.
             del conditions, noise
             for index in group:
-                waveforms[index] = self.decode(denoised.pop(0), prepared[index])
+                if output_type == "latent":
+                    generated[index] = denoised.pop(0)[list(prepared[index].row_of_channel)].cpu().numpy()
+                else:
+                    generated[index] = self.decode(denoised.pop(0), prepared[index])
                 prepared[index] = replace(prepared[index], mel=None)
 
         # 7. The input's own band
@@ -260,15 +279,21 @@ class AudioSRPipeline(DiffusionPipeline):
             "eta": float(eta),
             "scheduler": type(self.scheduler).__name__,
         }
-        results = [
-            self.replace_low_band(waveforms.pop(index, None), clip, settings, seeds[index], index in interrupted)
-            for index, clip in enumerate(prepared)
-        ]
+        results: list[tuple[np.ndarray, Any, AudioSRReport]] = []
+        for index, clip in enumerate(prepared):
+            made, described = generated.pop(index, None), (settings, seeds[index], index in interrupted)
+            if output_type == "latent":
+                shape = (len(clip.audio), *self._latent_shape(num_latent_frames=0)[1:])
+                clip_latents = np.zeros(shape, np.float32) if made is None else made
+                results.append((clip_latents, None, self._report(clip, made is not None, *described)))
+            else:
+                results.append(self.replace_low_band(made, clip, *described))
         self.maybe_free_model_hooks()
+        new_bands = [new_band for _, new_band, _ in results]
         output = AudioSRPipelineOutput(
             audios=_in_form([audio for audio, _, _ in results], clips, output_type),
             sampling_rate=self.sampling_rate,
-            generated=_in_form([new_band for _, new_band, _ in results], clips, output_type),
+            generated=new_bands if output_type == "latent" else _in_form(new_bands, clips, output_type),
             reports=[report for _, _, report in results],
         )
         return output if return_dict else output.to_tuple()
@@ -327,8 +352,8 @@ class AudioSRPipeline(DiffusionPipeline):
             raise ValueError(
                 f"latents have shape {tuple(latents.shape)} for {len(clips)} clips: pass 4-D, a row for each."
             )
-        if output_type not in ("np", "pt"):
-            raise ValueError(f'output_type="{output_type}"; accepted are np, pt.')
+        if output_type not in ("np", "pt", "latent"):
+            raise ValueError(f'output_type="{output_type}"; accepted are np, pt, latent.')
         unknown = set(callback_on_step_end_tensor_inputs) - set(self._callback_tensor_inputs)
         if unknown:
             raise ValueError(
@@ -342,21 +367,34 @@ class AudioSRPipeline(DiffusionPipeline):
         inspection = inspect_clip(clip, audio, cutoff_freq, on_full_band)
         if inspection.action != "enhanced":
             return PreparedClip(clip, audio, inspection)
-        centred = audio - audio.mean(-1, keepdims=True)
-        gain = self.feature_extractor.peak / float(np.abs(centred).max())
-        lowpassed = torch.from_numpy(lowpass(centred, inspection.cutoff_freq, self.sampling_rate)).mul_(gain)
-        multiple = self.frame_multiple * self.frame_samples
-        mel = self.feature_extractor(torch.nn.functional.pad(lowpassed, (0, -lowpassed.shape[-1] % multiple)))
-        return PreparedClip(clip, audio, inspection, gain, mel)
+        means = audio.mean(-1)
+        gain = self.feature_extractor.peak / float(np.maximum(audio.max(-1) - means, means - audio.min(-1)).max())
+        padding = -audio.shape[-1] % (self.frame_multiple * self.frame_samples)
+
+        def mel_of(channel: int) -> Tensor:
+            centred = audio[channel, None] - means[channel]
+            lowpassed = torch.from_numpy(lowpass(centred, inspection.cutoff_freq, self.sampling_rate))
+            return self.feature_extractor(torch.nn.functional.pad(gain * lowpassed, (0, padding)))
+
+        # Mono as stereo is common, and networks give equal rows of a batch results that differ by a rounding error.
+        first_equal = [
+            next(first for first in range(channel + 1) if np.array_equal(audio[first], audio[channel]))
+            for channel in range(len(audio))
+        ]
+        distinct = sorted(set(first_equal))
+        # Channel by channel: the waveforms in between take 230 MB for ten minutes of stereo.
+        mel = torch.cat([mel_of(channel) for channel in distinct])
+        rows = tuple(distinct.index(channel) for channel in first_equal)
+        return PreparedClip(clip, audio, inspection, gain, mel, rows)
 
     @torch.no_grad()
     def encode(self, mel: Tensor) -> Tensor:
-        """The condition: scaled latents of a mel spectrogram `(channels, 1, num_frames, n_mels)`.
+        """The condition: scaled latents of a mel spectrogram `(rows, 1, num_frames, n_mels)`.
 
         The posterior's mode, where the autoencoder has a posterior: the condition isn't drawn.
 
         Returns:
-            `(channels, latent_channels, num_frames / vae_scale_factor, n_mels / vae_scale_factor)`, float32.
+            `(rows, latent_channels, num_frames / vae_scale_factor, n_mels / vae_scale_factor)`, float32.
         """
         scale = self.vae_scale_factor
         mel = mel.to(self._execution_device, self.vae.dtype)
@@ -374,8 +412,7 @@ class AudioSRPipeline(DiffusionPipeline):
         self, num_latent_frames: int, generator: torch.Generator, latents: Tensor | None = None
     ) -> Tensor:
         """Initial noise of one clip, `(1, latent_channels, num_latent_frames, n_mels / vae_scale_factor)`."""
-        num_bins = self.feature_extractor.n_mels // self.vae_scale_factor
-        shape = (1, self.unet.config.out_channels, num_latent_frames, num_bins)
+        shape = self._latent_shape(num_latent_frames)
         if latents is None:
             latents = randn_tensor(shape, generator=generator, device=self._execution_device)
         elif tuple(latents.shape) != shape:
@@ -400,7 +437,7 @@ class AudioSRPipeline(DiffusionPipeline):
 
         Args:
             noise: One tensor per clip, see `prepare_latents`.
-            conditions: One tensor per clip with a row for each channel, see `encode`.
+            conditions: One tensor per clip with a row for each distinct channel, see `encode`.
             guidance_scale: See `__call__`.
             eta: See `__call__`.
             generators: One per clip, for schedulers that draw noise in their steps.
@@ -410,38 +447,39 @@ class AudioSRPipeline(DiffusionPipeline):
         Returns:
             Scaled latents, shaped as `conditions`.
         """
-        num_channels = [len(condition) for condition in conditions]
-        latents = torch.cat([clip.expand(count, -1, -1, -1) for clip, count in zip(noise, num_channels, strict=True)])
+        num_rows = [len(condition) for condition in conditions]
+        latents = torch.cat([clip.expand(count, -1, -1, -1) for clip, count in zip(noise, num_rows, strict=True)])
         condition = torch.cat(conditions)
         # Each channel draws from a copy of its clip's generator: the same noise for all of them.
-        rows = [_copy_generator(g) for g, count in zip(generators, num_channels, strict=True) for _ in range(count)]
+        rows = [_copy_generator(g) for g, count in zip(generators, num_rows, strict=True) for _ in range(count)]
         # With eta 1, DDIM's step from zero terminal SNR takes the root of a rounding error, which may be negative.
         step_arguments = {"eta": min(eta, 1 - 1e-6), "generator": rows}
         step_arguments = {name: value for name, value in step_arguments.items() if self._scheduler_takes(name)}
         windows = self._windows(latents.shape[2])
         timesteps = self.scheduler.timesteps
-        with self.progress_bar(total=len(timesteps) * self._num_calls(len(latents), windows)) as progress:
+        self._guidance_scale, self._num_timesteps = guidance_scale, len(timesteps)
+        with self.progress_bar(total=len(timesteps) * len(windows)) as progress:
             for step, timestep in enumerate(timesteps):
                 if self.interrupt:
                     break
                 model_input = self.scheduler.scale_model_input(latents, timestep)
-                velocity = self._predict(model_input, condition, timestep, guidance_scale, windows, progress)
+                velocity = self._predict(model_input, condition, timestep, self.guidance_scale, windows, progress)
                 latents = self.scheduler.step(velocity, timestep, latents, **step_arguments, return_dict=False)[0]
                 if callback_on_step_end is not None:
                     tensors = {"latents": latents} if "latents" in (callback_on_step_end_tensor_inputs or ()) else {}
                     changed = callback_on_step_end(self, step, timestep, tensors) or {}
                     latents = changed.get("latents", latents)
-        first_rows = np.cumsum([0, *num_channels[:-1]])
+        first_rows = np.cumsum([0, *num_rows[:-1]])
         for clip_generator, row in zip(generators, first_rows, strict=True):
             clip_generator.set_state(rows[row].get_state())
-        return list(latents.split(num_channels))
+        return list(latents.split(num_rows))
 
     @torch.no_grad()
     def decode(self, latents: Tensor, prepared: PreparedClip) -> np.ndarray:
         """Latents to a mel spectrogram, its low band replaced by the input's, to a waveform at the input's level.
 
         Args:
-            latents: Scaled, `(channels, latent_channels, num_latent_frames, ...)`.
+            latents: Scaled, `(rows, latent_channels, num_latent_frames, ...)`.
             prepared: The clip they belong to.
 
         Returns:
@@ -463,7 +501,8 @@ class AudioSRPipeline(DiffusionPipeline):
                 yield audio.float().cpu()
 
         audio = merge_windows(vocoded(), windows, FADE_FRAMES, self.frame_samples, dim=-1)
-        return audio[:, : prepared.audio.shape[-1]].div_(prepared.gain).numpy()
+        rows = audio[:, : prepared.audio.shape[-1]].div_(prepared.gain).numpy()
+        return rows if len(rows) == len(prepared.audio) else rows[list(prepared.row_of_channel)]
 
     def replace_low_band(
         self,
@@ -485,12 +524,10 @@ class AudioSRPipeline(DiffusionPipeline):
         Returns:
             The joined waveform, the new band alone, and the report.
         """
-        clip, audio, found = prepared.clip, prepared.audio, prepared.inspection
-        measured: dict[str, Any] = {}
+        audio, found = prepared.audio, prepared.inspection
         if waveform is None:
             joined, new_band = audio.copy(), np.zeros_like(audio)
-            if interrupted:
-                measured = {"action": "left_alone", "reason": "denoising was interrupted before this clip's turn"}
+            measured = {}
         else:
             joined, new_band = np.empty_like(audio), waveform
             error_power = 0.0
@@ -505,20 +542,36 @@ class AudioSRPipeline(DiffusionPipeline):
             measured = {
                 "low_band_error_db": _ratio_db(error_power, _power(audio)),
                 "level_change_db": _ratio_db(_power(joined), _power(audio)),
-                "settings": settings,
-                "seed": seed,
-                "model": Path(self.name_or_path).name if self.name_or_path else None,
             }
-            if interrupted:
-                measured["notes"] = (*found.notes, "denoising was interrupted")
-        report = AudioSRReport(
-            sampling_rate=clip.sampling_rate,
-            num_channels=len(audio),
-            duration_s=clip.audio.shape[-1] / clip.sampling_rate,
-            peak=float(max(joined.max(), -joined.min())),
-            **{**vars(found), **measured},
-        )
+        peak = float(max(joined.max(), -joined.min()))
+        report = self._report(prepared, waveform is not None, settings, seed, interrupted, peak=peak, **measured)
         return joined, new_band, report
+
+    def _report(
+        self,
+        prepared: PreparedClip,
+        was_generated: bool,
+        settings: dict[str, Any],
+        seed: int | None,
+        interrupted: bool,
+        **measured: float,
+    ) -> AudioSRReport:
+        """What was found in a clip, what was done and what was measured; `replace_low_band` says what is what."""
+        clip, found = prepared.clip, prepared.inspection
+        done: dict[str, Any] = {}
+        if was_generated:
+            model = Path(self.name_or_path).name if self.name_or_path else None
+            done = {"settings": settings, "seed": seed, "model": model}
+            if interrupted:
+                done["notes"] = (*found.notes, "denoising was interrupted")
+        elif interrupted:
+            done = {"action": "left_alone", "reason": "denoising was interrupted before this clip's turn"}
+        return AudioSRReport(
+            sampling_rate=clip.sampling_rate,
+            num_channels=len(prepared.audio),
+            duration_s=clip.audio.shape[-1] / clip.sampling_rate,
+            **{**vars(found), **done, **measured},
+        )
 
     def _predict(
         self,
@@ -531,33 +584,41 @@ class AudioSRPipeline(DiffusionPipeline):
     ) -> Tensor:
         """The guided velocity of `(rows, ...)` latents, predicted in windows and merged."""
         unconditional = torch.full_like(condition[:1, :, :1], UNCONDITIONAL_LATENT * self.vae.config.scaling_factor)
+        is_guided = guidance_scale != 1
 
         def velocity(window_latents: Tensor, window_condition: Tensor) -> Tensor:
-            model_input = torch.cat([window_latents, window_condition], dim=1).to(self.unet.dtype)
-            return self.unet(model_input, timestep, encoder_hidden_states=None, return_dict=False)[0].float()
+            model_input = torch.cat([window_latents, window_condition], dim=1)
+            if is_guided:
+                without = torch.cat([window_latents, unconditional.expand_as(window_condition)], dim=1)
+                model_input = torch.cat([model_input, without])
+            calls = model_input.to(self.unet.dtype).split(ROWS_PER_CALL)
+            predicted = torch.cat(
+                [self.unet(rows, timestep, encoder_hidden_states=None, return_dict=False)[0].float() for rows in calls]
+            )
+            if not is_guided:
+                return predicted
+            conditional, without = predicted.chunk(2)
+            return without + guidance_scale * (conditional - without)
 
         def predictions() -> Iterator[Tensor]:
-            per_call = max(1, WINDOWS_PER_CALL // len(latents))
+            per_call = max(1, ROWS_PER_CALL // (2 * len(latents) if is_guided else len(latents)))
             for start in range(0, len(windows), per_call):
                 batch = [slice(window.start, window.stop) for window in windows[start : start + per_call]]
                 window_latents = torch.cat([latents[:, :, frames] for frames in batch])
                 window_condition = torch.cat([condition[:, :, frames] for frames in batch])
-                predicted = velocity(window_latents, window_condition)
-                if guidance_scale != 1:
-                    without = velocity(window_latents, unconditional.expand_as(window_condition))
-                    predicted = without + guidance_scale * (predicted - without)
-                progress.update()
-                yield from predicted.chunk(len(batch))
+                yield from velocity(window_latents, window_condition).chunk(len(batch))
+                progress.update(len(batch))
 
         return merge_windows(predictions(), windows, FADE_FRAMES)
+
+    def _latent_shape(self, num_latent_frames: int) -> tuple[int, int, int, int]:
+        """Shape of a row of latents."""
+        num_bins = self.feature_extractor.n_mels // self.vae_scale_factor
+        return 1, self.unet.config.out_channels, num_latent_frames, num_bins
 
     def _windows(self, num_frames: int) -> list[Window]:
         """The windows of a clip of `num_frames` latent frames."""
         return split_windows(num_frames, self.window_frames, min(OVERLAP_FRAMES, self.window_frames // 2))
-
-    def _num_calls(self, num_rows: int, windows: list[Window]) -> int:
-        """Calls of the UNet per step, as `_predict` makes them."""
-        return -(-len(windows) // max(1, WINDOWS_PER_CALL // num_rows))
 
     def _scheduler_takes(self, argument: str) -> bool:
         """Whether the scheduler's step has an argument of that name."""
@@ -610,12 +671,12 @@ def _ratio_db(power: float, reference: float) -> float:
 
 
 def _in_form(audios: list[np.ndarray], clips: list[Clip], output_type: str) -> Any:
-    """Clips in the form that they came in: flat if flat, one array if all shapes agree, tensors if asked for."""
+    """Clips in the form that they came in: flat if flat, one array if all shapes agree, tensors unless arrays."""
     formed = [audio[0] if clip.is_flat else audio for audio, clip in zip(audios, clips, strict=True)]
     if len(formed) == 1:
         joined = formed[0][None]
     else:
         joined = np.stack(formed) if len({audio.shape for audio in formed}) == 1 else None
-    if output_type == "pt":
+    if output_type != "np":
         return [torch.from_numpy(audio) for audio in formed] if joined is None else torch.from_numpy(joined)
     return formed if joined is None else joined

@@ -10,6 +10,7 @@ from tests.signals import noise
 
 AUDIO = noise(0.5, 16_000)[0]
 LONG = noise(3.0, 16_000)[0]
+STEREO = np.concatenate([noise(3.0, 16_000, seed) for seed in (0, 1)])
 
 
 def watched_pipeline(velocity=lambda latents, condition, timestep: 0.1 * latents + 0.2 * condition):
@@ -18,13 +19,23 @@ def watched_pipeline(velocity=lambda latents, condition, timestep: 0.1 * latents
     return pipe
 
 
-def test_without_guidance_the_unet_is_called_half_as_often():
-    counts = {}
+def test_without_guidance_the_unet_does_half_the_work():
+    rows = {}
     for guidance_scale in (1.0, 3.5, 0.0):
         pipe = watched_pipeline()
         pipe(AUDIO, 16_000, guidance_scale=guidance_scale)
-        counts[guidance_scale] = len(pipe.unet.calls)
-    assert counts == {1.0: 3, 3.5: 6, 0.0: 6}
+        rows[guidance_scale] = [len(latents) for latents, _, _ in pipe.unet.calls]
+    assert rows == {1.0: [1, 1, 1], 3.5: [2, 2, 2], 0.0: [2, 2, 2]}
+
+
+@pytest.mark.parametrize("guidance_scale", [1.0, 3.5])
+def test_however_many_clips_channels_and_windows_a_call_of_the_unet_has_at_most_four_rows(guidance_scale):
+    pipe = watched_pipeline()
+    clips = np.stack(
+        [np.concatenate([noise(3.0, 16_000, 3 * clip + channel) for channel in range(3)]) for clip in range(2)]
+    )
+    pipe(clips, 16_000, 1, guidance_scale)
+    assert max(len(latents) for latents, _, _ in pipe.unet.calls) == 4
 
 
 @pytest.mark.parametrize("guidance_scale", [0.0, 0.5, 1.0, 3.5])
@@ -64,14 +75,14 @@ def test_the_callback_is_called_after_each_step_with_the_latents(tiny_pipeline):
         calls.append((step, int(timestep), tensors["latents"].clone()))
         return tensors
 
-    out = tiny_pipeline([np.stack([LONG, LONG])], 16_000, 3, callback_on_step_end=callback, generator=seeded())
+    out = tiny_pipeline([STEREO], 16_000, 3, callback_on_step_end=callback, generator=seeded())
     assert [call[0] for call in calls] == [0, 1, 2]
     assert [call[1] for call in calls] == tiny_pipeline.scheduler.timesteps.tolist()
     # The latents of all channels over the whole clip, not of a window.
     assert {call[2].shape for call in calls} == {(2, 16, 38, 32)}
     assert not torch.equal(calls[0][2], calls[1][2])
     # Watching changes nothing.
-    assert np.array_equal(out.audios, tiny_pipeline([np.stack([LONG, LONG])], 16_000, 3, generator=seeded()).audios)
+    assert np.array_equal(out.audios, tiny_pipeline([STEREO], 16_000, 3, generator=seeded()).audios)
 
 
 def test_the_callback_may_change_the_latents():
@@ -139,7 +150,7 @@ def test_an_interruption_spares_clips_that_are_done_and_leaves_later_ones_alone(
     assert np.array_equal(out.audios[0], pipe(clips, 16_000, generator=seeded()).audios[0])
 
 
-def test_progress_counts_steps_times_calls_then_windows():
+def test_progress_counts_steps_times_windows_then_windows():
     pipe = build_tiny_pipeline(default_num_inference_steps=3)
     totals = []
 
@@ -164,6 +175,6 @@ def test_progress_counts_steps_times_calls_then_windows():
         return (bar.update() or item for item in iterable)
 
     pipe.progress_bar = progress_bar
-    # 38 latent frames are 22 more than a window of 16, which overlap by 8: 4 windows, 2 at a time for two channels.
-    pipe([np.stack([LONG, LONG])], 16_000)
-    assert [(bar.total, bar.done) for bar in totals] == [(3 * 2, 3 * 2), (4, 4)]
+    # 38 latent frames are 22 more than a window of 16, which overlap by 8: 4 windows.
+    pipe([STEREO], 16_000)
+    assert [(bar.total, bar.done) for bar in totals] == [(3 * 4, 3 * 4), (4, 4)]

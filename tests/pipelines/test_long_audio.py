@@ -135,7 +135,7 @@ def test_networks_that_see_no_further_than_the_margins_give_in_windows_what_they
         out = pipe([audio], 16_000, guidance_scale=2.0, eta=eta, generator=seeded())
         results.append((out, len(pipe.unet.calls)))
     (windowed, num_calls), (whole, num_whole_calls) = results
-    assert num_whole_calls == 6 and num_calls >= 3 * num_whole_calls
+    assert num_whole_calls == 3 and num_calls >= 3 * num_whole_calls
     assert np.abs(windowed.generated - whole.generated).max() < 1e-3 * np.abs(whole.generated).max()
     assert np.abs(windowed.audios - whole.audios).max() < 1e-5
 
@@ -200,7 +200,7 @@ print(json.dumps(peaks))
 
 
 def test_memory_grows_with_the_audio_alone():
-    """Ten minutes of stereo fit into 2 GB: 0.7 GB for libraries and networks at work, 130 MB for each minute."""
+    """Ten minutes of stereo fit into 2 GB: 0.7 GB for libraries and networks at work, 115 MB for each minute."""
     if sys.platform != "linux":
         pytest.skip("ru_maxrss has other units elsewhere")
     root = Path(__file__).parents[2]
@@ -209,4 +209,4 @@ def test_memory_grows_with_the_audio_alone():
     short, long = json.loads(run.stdout.splitlines()[-1])
     # A minute of stereo is 23 MB: input, output, new band, waveform, two mel spectrograms of half that size, latents,
     # and the temporary copies of one channel.
-    assert long - short < 130
+    assert long - short < 115
