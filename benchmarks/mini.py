@@ -347,13 +347,13 @@ def print_table(argv: list[str]) -> None:
     spectrum = np.loadtxt(arguments.training_spectrum, delimiter=",")
     results = measure(clips, pipe, spectrum)
     table = markdown(results, clips, list(made_with(arguments, pipe)))
-    print(table)
     if arguments.output:
         output = Path(arguments.output)
         output.parent.mkdir(parents=True, exist_ok=True)
         output.write_text(table, encoding="utf-8")
         write_rows(results.rows, output.with_suffix(".csv"))
         draw_sheet(clips, pipe, output.with_suffix(".png"))
+    print(table)
 
 
 def draw_sheet(clips: dict[str, np.ndarray], pipe: AudioSRPipeline, path: Path) -> None:
