@@ -9,6 +9,7 @@ import io
 import json
 import math
 import os
+import shutil
 import sys
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -21,6 +22,7 @@ import numpy as np
 import torch
 from diffusers.utils import logging
 from tqdm import tqdm
+from transformers.utils import logging as transformers_logging
 
 from audiosr_pipeline import AudioSRPipeline, __version__
 from audiosr_pipeline.audio_io import (
@@ -32,6 +34,7 @@ from audiosr_pipeline.audio_io import (
     write_audio,
     written_whole,
 )
+from audiosr_pipeline.convert.components import convert_checkpoint
 from audiosr_pipeline.dsp.resample import resample
 from audiosr_pipeline.evaluate import evaluate
 from audiosr_pipeline.pipelines.inputs import load_clips
@@ -50,6 +53,7 @@ OUTCOMES = {
 
 ENHANCE = "Takes audio files to 48 kHz. What is in OUT already is kept: an interrupted run goes on where it stopped."
 INSPECT = "Prints what is found in audio files, and what `enhance` would do with them; needs no model."
+CONVERT = "Makes a model folder, as enhance --model takes it, from the official AudioSR checkpoint; runs no code in it."
 EVALUATE = "Scores the files of a folder against those of the same name in another."
 INPUTS = "audio files, folders (with their subfolders), patterns like *.wav"
 FULL_BAND = "files that lack no highs are written as they are (skip, the default), run all the same, or failed (error)"
@@ -92,6 +96,7 @@ def build_parser() -> Parser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     add_enhance(commands)
     add_inspect(commands)
+    add_convert(commands)
     add_evaluate(commands)
     return parser
 
@@ -125,6 +130,15 @@ def add_inspect(commands: Any) -> None:
     parser.set_defaults(command=run_inspect)
     parser.add_argument("inputs", nargs="+", metavar="IN", help=INPUTS)
     parser.add_argument("--json", action="store_true", help="print a JSON list instead of a table")
+
+
+def add_convert(commands: Any) -> None:
+    """Options of `convert`."""
+    parser = commands.add_parser("convert", help="make a model of the official checkpoint", description=CONVERT)
+    parser.set_defaults(command=run_convert)
+    option = parser.add_argument
+    option("checkpoint", metavar="PATH", type=Path, help="pytorch_model.bin, or .safetensors with the same keys")
+    option("output", metavar="DIR", type=Path, help="a folder that is not there yet, or empty")
 
 
 def add_evaluate(commands: Any) -> None:
@@ -396,6 +410,41 @@ def inspect_file(path: Path) -> dict[str, Any]:
         "peak_db": 20 * math.log10(max(float(np.abs(clip.audio).max()), 1e-10)),
         **vars(found),
     }
+
+
+def run_convert(arguments: argparse.Namespace) -> int:
+    """Writes a model folder, and prints what was found in the checkpoint; returns the exit code."""
+    folder: Path = arguments.output
+    if os.path.lexists(folder) and not (folder.is_dir() and not any(folder.iterdir())):
+        raise UsageError(f"{folder} is there already: name a new folder")
+    try:
+        components, report = convert_checkpoint(arguments.checkpoint)
+    except (OSError, ValueError) as error:
+        complain(describe_error(arguments.checkpoint, error))
+        return 1
+    print(report)
+    transformers_logging.disable_progress_bar()
+    try:
+        save_whole(AudioSRPipeline(**components), folder)
+    # A full disk is another error for each library that writes.
+    except Exception as error:
+        complain(f"{folder}: can't be written: {one_line(error)}")
+        return 1
+    return 0
+
+
+def save_whole(pipeline: AudioSRPipeline, folder: Path) -> None:
+    """Saves a pipeline in a temporary folder beside `folder`, which takes its place when all is written."""
+    folder = folder.resolve()
+    temporary = folder.with_name(f".{folder.name}.{os.getpid()}.part")
+    try:
+        pipeline.save_pretrained(temporary)
+        if folder.is_dir():
+            # Not every system renames to a folder that is there.
+            folder.rmdir()
+        temporary.rename(folder)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
 
 
 def run_evaluate(arguments: argparse.Namespace) -> int:

@@ -1,5 +1,7 @@
 """A real pipeline of tiny random components, and signals to feed it."""
 
+from pathlib import Path
+
 import pytest
 import torch
 from diffusers import AudioLDM2UNet2DConditionModel, AutoencoderDC
@@ -9,6 +11,7 @@ from audiosr_pipeline.models.feature_extractor import MelFeatureExtractor
 from audiosr_pipeline.models.vocoder import ISTFTVocoder
 from audiosr_pipeline.training.ldm import build_scheduler
 from audiosr_pipeline.training.vae import build_autoencoder, initialise_from_components
+from tests.official import recipe_checkpoint
 
 
 def build_tiny_vae() -> AutoencoderDC:
@@ -59,3 +62,11 @@ def build_tiny_pipeline(**settings) -> AudioSRPipeline:
 def tiny_pipeline() -> AudioSRPipeline:
     """Not to be changed by a test."""
     return build_tiny_pipeline()
+
+
+@pytest.fixture(scope="session")
+def official_checkpoint(tmp_path_factory) -> Path:
+    """A `pytorch_model.bin` in the official form, with a narrow model's weights."""
+    path = tmp_path_factory.mktemp("official") / "pytorch_model.bin"
+    torch.save({"state_dict": recipe_checkpoint()}, path)
+    return path

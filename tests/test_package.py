@@ -23,9 +23,10 @@ MAY_IMPORT = {
     "spectrogram": set(),
     "dsp": set(),
     "models": {"dsp"},
+    "convert": {"models"},
     "metrics": {"dsp"},
     "evaluate": {"audio_io", "dsp", "metrics"},
-    "pipelines": {"dsp", "models", "audio_io"},
+    "pipelines": {"dsp", "models", "convert", "audio_io"},
     "adapters": {"dsp", "models", "pipelines"},
     "training": {"dsp", "models", "metrics", "pipelines", "audio_io"},
 }

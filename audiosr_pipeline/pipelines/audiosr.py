@@ -1,6 +1,7 @@
 """AudioSR (arXiv:2309.07314) as a diffusers pipeline."""
 
 import inspect
+import logging
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -11,10 +12,12 @@ from typing import Any
 import numpy as np
 import torch
 from diffusers import AudioLDM2UNet2DConditionModel, AutoencoderDC, AutoencoderKL, DiffusionPipeline, SchedulerMixin
+from diffusers.pipelines.pipeline_loading_utils import LOADABLE_CLASSES
 from diffusers.utils.torch_utils import randn_tensor
 from torch import Tensor
 from transformers import SpeechT5HifiGan
 
+from audiosr_pipeline.convert.components import convert_checkpoint
 from audiosr_pipeline.dsp.low_band import TRANSITION_HZ, replace_low_band, replace_low_mel, split_bands
 from audiosr_pipeline.dsp.lowpass import lowpass
 from audiosr_pipeline.dsp.resample import resample, resampled_length
@@ -25,6 +28,12 @@ from audiosr_pipeline.models.vocoder import ISTFTVocoder
 from audiosr_pipeline.pipelines.inputs import Clip, load_clips
 from audiosr_pipeline.pipelines.inspection import ON_FULL_BAND, Inspection, inspect_clip
 from audiosr_pipeline.pipelines.outputs import AudioSRPipelineOutput, AudioSRReport
+
+# diffusers downloads a model from the Hub only if it knows the module of each component (its issue 6563). No classes
+# need be listed: ours derive from ones that it lists.
+LOADABLE_CLASSES.update({part.__module__: {} for part in (MelFeatureExtractor, ISTFTVocoder)})
+
+logger = logging.getLogger(__name__)
 
 WEIGHTS = Path(__file__).parents[1] / "weights"
 # What the reference passes for "no condition", in latents before their scaling.
@@ -125,6 +134,35 @@ class AudioSRPipeline(DiffusionPipeline):
             name = str(WEIGHTS / name)
         return super().from_pretrained(name, **kwargs)
 
+    @classmethod
+    def from_single_file(
+        cls,
+        path: str | Path,
+        dtype: torch.dtype | None = None,
+        torch_dtype: torch.dtype | None = None,
+        **kwargs: Any,
+    ) -> "AudioSRPipeline":
+        """Loads the official checkpoint, converted in memory. What was found in it is logged.
+
+        Args:
+            path: `pytorch_model.bin` as published, or `.safetensors` with the same keys. It must not be changed while
+                the pipeline is in use: weights stay in the file until they are needed.
+            dtype: Of the networks; None is float32.
+            torch_dtype: Its old name.
+            **kwargs: Components and settings to use instead of the checkpoint's, as for the constructor.
+
+        Raises:
+            OSError: If the file can't be read.
+            ValueError: If it isn't such a checkpoint; the message says what it is.
+        """
+        components, report = convert_checkpoint(path, dtype or torch_dtype or torch.float32)
+        logger.info("%s", report)
+        for warning in report.warnings:
+            logger.warning("%s: %s", path, warning)
+        pipe = cls(**{**components, **kwargs})
+        pipe.register_to_config(_name_or_path=str(path))
+        return pipe
+
     def save_pretrained(self, save_directory: str | Path, **kwargs: Any) -> None:
         """Saves the pipeline, with a `pipeline.py` by which plain `DiffusionPipeline.from_pretrained` finds the class.
 
@@ -195,7 +233,9 @@ class AudioSRPipeline(DiffusionPipeline):
                 audio: tensors on the CPU, scaled as the UNet and `latents` are, so that 1-D clips of one length give
                 what `latents` takes.
             return_dict: False returns the fields as a tuple.
-            callback_on_step_end: Called as `callback(pipe, step, timestep, tensors)` after each step.
+            callback_on_step_end: Called as `callback(pipe, step, timestep, tensors)` after each step: a function, or
+                diffusers' `PipelineCallback` or `MultiPipelineCallbacks`, whose `tensor_inputs` go before the next
+                argument.
             callback_on_step_end_tensor_inputs: Names among `latents` that it gets and may return changed.
 
         Returns:
@@ -213,7 +253,8 @@ class AudioSRPipeline(DiffusionPipeline):
             self.config.default_num_inference_steps if num_inference_steps is None else num_inference_steps
         )
         guidance_scale = self.config.default_guidance_scale if guidance_scale is None else guidance_scale
-        tensor_inputs = callback_on_step_end_tensor_inputs
+        # diffusers' callback objects name the tensors themselves.
+        tensor_inputs = getattr(callback_on_step_end, "tensor_inputs", callback_on_step_end_tensor_inputs)
         if tensor_inputs is None:
             tensor_inputs = ["latents"]
         self.check_inputs(

@@ -20,13 +20,14 @@ class AudioSRReport:
         duration_s: Its length in seconds.
         cutoff_freq: Roll-off in Hz that the low-pass, the condition and the mel replacement used.
         bandwidth: Band edge in Hz, below which the waveform is the input's.
-        action: "enhanced", "left_alone" (full band) or "silent".
+        action: "enhanced", "left_alone" (full band) or "silent"; "failed" where an adapter returns the original.
         reason: Why that was done.
         notes: What else the user should know: lossy shelves, holes, limits that were applied.
         low_band_error_db: Difference from the input below the band edge, relative to the input there; None if nothing
-            was generated.
-        level_change_db: RMS level of the output relative to the input's in dB; None if nothing was generated.
-        peak: Largest absolute sample of the output; may exceed 1.
+            was generated, or latents alone.
+        level_change_db: RMS level of the output relative to the input's in dB; None if nothing was generated, or
+            latents alone.
+        peak: Largest absolute sample of the output; may exceed 1. None for latents.
         settings: `num_inference_steps`, `guidance_scale`, `eta` and the scheduler's class.
         seed: Seed of the clip's generator; a new generator with it gives the clip again. None if nothing was drawn.
         model: Name of the checkpoint.
@@ -58,13 +59,16 @@ class AudioSRPipelineOutput(BaseOutput):
 
     Args:
         audios: Clip i is `audios[i]`, `(num_samples,)` or `(channels, num_samples)` as it came in, float32, not
-            clipped; one array if all lengths agree, else a list.
+            clipped; one array if all lengths agree, else a list. With `output_type="latent"`, `num_samples` gives way
+            to `latent_channels, num_latent_frames, n_mels / vae_scale_factor`, with zero frames for a clip of which
+            nothing was generated.
         sampling_rate: 48000.
-        generated: The new band alone, in the same form: `audios - generated` is the input's own band.
+        generated: The new band alone, in the same form: `audios - generated` is the input's own band. A list of None
+            with `output_type="latent"`.
         reports: One report per clip.
     """
 
     audios: Audios
     sampling_rate: int
-    generated: Audios
+    generated: Audios | list[None]
     reports: list[AudioSRReport]

@@ -5,6 +5,8 @@ import torch
 from scipy import signal
 from torch import Tensor, nn
 
+from tests.signals import noise
+
 
 class Network(nn.Module):
     """As much of a component's interface as the pipeline uses."""
@@ -50,6 +52,18 @@ class KnownVelocity(Network):
 
 def seeded(seed: int = 0) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
+
+
+def new_band(pipe, **settings) -> np.ndarray:
+    """The new band of half a second of noise, `(1, num_samples)`: a network that differs would change all of it."""
+    pipe.set_progress_bar_config(disable=True)
+    return pipe(noise(0.5, 16_000)[0], 16_000, generator=seeded(), **settings).generated
+
+
+def assert_same(estimate: np.ndarray, expected: np.ndarray, tolerance: float = 1e-4) -> None:
+    """Up to rounding: weights that lie elsewhere in memory may be summed in another order."""
+    assert np.abs(expected).max() > 0
+    assert np.abs(estimate - expected).max() < tolerance * np.abs(expected).max()
 
 
 def spectrogram(audio: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

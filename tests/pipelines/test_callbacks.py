@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from diffusers.callbacks import MultiPipelineCallbacks, PipelineCallback
 
 from tests.conftest import build_tiny_pipeline
 from tests.pipelines.stubs import KnownVelocity, seeded
@@ -110,6 +111,40 @@ def test_an_unknown_tensor_is_refused(tiny_pipeline):
         tiny_pipeline(AUDIO, 16_000, callback_on_step_end_tensor_inputs=["latents", "prompt_embeds"])
 
 
+class Recorder(PipelineCallback):
+    tensor_inputs = ["latents"]
+
+    def callback_fn(self, pipeline, step_index, timestep, callback_kwargs):
+        self.given = [*getattr(self, "given", []), set(callback_kwargs)]
+        return callback_kwargs
+
+
+def test_callback_objects_of_diffusers_name_their_tensors(tiny_pipeline):
+    first, second, greedy = Recorder(), Recorder(), Recorder()
+    for callback in (first, MultiPipelineCallbacks([first, second])):
+        tiny_pipeline(AUDIO, 16_000, callback_on_step_end=callback, callback_on_step_end_tensor_inputs=[])
+    assert first.given == 2 * second.given == 4 * [{"latents"}]
+    greedy.tensor_inputs = ["prompt_embeds"]
+    with pytest.raises(ValueError, match=r"has \['prompt_embeds'\]; accepted are \['latents'\]"):
+        tiny_pipeline(AUDIO, 16_000, callback_on_step_end=greedy)
+
+
+def test_a_callback_may_change_the_guidance_of_the_steps_to_come():
+    pipe = watched_pipeline()
+
+    def callback(pipe, step, timestep, tensors):
+        assert pipe.guidance_scale == 2.0 - step and pipe.num_timesteps == 3
+        pipe._guidance_scale -= 1.0
+
+    for _ in range(2):
+        pipe.unet.calls.clear()
+        out = pipe(AUDIO, 16_000, guidance_scale=2.0, callback_on_step_end=callback)
+        # With guidance there is a row for the condition and one for none; a guidance of 1 needs the former alone.
+        assert [len(latents) for latents, _, _ in pipe.unet.calls] == [2, 1, 2]
+        assert pipe.guidance_scale == -1.0
+        assert out.reports[0].settings["guidance_scale"] == 2.0
+
+
 @pytest.mark.parametrize("name", ["interrupt", "_interrupt"])
 def test_an_interruption_ends_denoising_after_the_step(name):
     pipe = watched_pipeline()
@@ -178,3 +213,13 @@ def test_progress_counts_steps_times_windows_then_windows():
     # 38 latent frames are 22 more than a window of 16, which overlap by 8: 4 windows.
     pipe([STEREO], 16_000)
     assert [(bar.total, bar.done) for bar in totals] == [(3 * 4, 3 * 4), (4, 4)]
+
+
+def test_the_progress_bars_follow_their_settings(capsys):
+    pipe = build_tiny_pipeline()
+    pipe(AUDIO, 16_000)
+    assert capsys.readouterr().err == ""
+    pipe.set_progress_bar_config(disable=False, desc="enhancing")
+    pipe(AUDIO, 16_000)
+    shown = capsys.readouterr().err
+    assert "enhancing: 100%" in shown and "2/2" in shown

@@ -5,11 +5,12 @@ import random
 import numpy as np
 import pytest
 import torch
-from diffusers import AutoencoderKL, EulerAncestralDiscreteScheduler
+from diffusers import EulerAncestralDiscreteScheduler
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.conftest import build_tiny_pipeline
+from tests.pipelines.official_classes import build_official_vae
 from tests.pipelines.stubs import seeded
 from tests.signals import noise
 
@@ -139,17 +140,7 @@ def test_noise_of_another_shape_is_refused(tiny_pipeline, shape):
 
 def test_the_condition_is_the_posteriors_mode_not_a_draw():
     """On the class that the official checkpoint uses."""
-    torch.manual_seed(0)
-    vae = AutoencoderKL(
-        in_channels=1,
-        out_channels=1,
-        latent_channels=16,
-        down_block_types=("DownEncoderBlock2D",) * 4,
-        up_block_types=("UpDecoderBlock2D",) * 4,
-        block_out_channels=(4, 4, 4, 4),
-        norm_num_groups=2,
-        scaling_factor=0.5,
-    ).eval()
+    vae = build_official_vae()
     pipe = build_tiny_pipeline()
     pipe = type(pipe)(**{**pipe.components, "vae": vae}, window_s=1.28)
     assert pipe.vae_scale_factor == 8

@@ -289,7 +289,7 @@ BAD_ARGUMENTS = [
     ({"cutoff_freq": 8_000}, "cutoff_freq=8000 Hz"),
     ({"cutoff_freq": np.nan}, "cutoff_freq=nan Hz"),
     ({"on_full_band": "ignore"}, 'on_full_band="ignore"; accepted are skip, run, error'),
-    ({"output_type": "pil"}, 'output_type="pil"; accepted are np, pt'),
+    ({"output_type": "pil"}, 'output_type="pil"; accepted are np, pt, latent'),
     ({"generator": []}, "generator is a list of 0 for 2 clips"),
     ({"generator": [seeded()]}, "generator is a list of 1 for 2 clips"),
     ({"generator": [seeded()] * 3}, "generator is a list of 3 for 2 clips"),

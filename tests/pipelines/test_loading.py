@@ -10,54 +10,97 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from diffusers import DiffusionPipeline
+from diffusers import DiffusionPipeline, EulerDiscreteScheduler
 
 from audiosr_pipeline import AudioSRPipeline
 from audiosr_pipeline.pipelines import audiosr
 from tests.conftest import build_tiny_pipeline
-from tests.pipelines.stubs import seeded
+from tests.pipelines.official_classes import build_official_pipeline
+from tests.pipelines.stubs import assert_same, new_band
 from tests.signals import noise
 
 AUDIO = noise(0.5, 16_000)[0]
 
 
-def run(pipe) -> np.ndarray:
-    pipe.set_progress_bar_config(disable=True)
-    return pipe(AUDIO, 16_000, generator=seeded()).audios
+KINDS = {"mini": build_tiny_pipeline, "official": build_official_pipeline}
+NETWORKS = ("vae", "unet", "vocoder")
+CONSTANT_PATHS = {
+    "feature_extractor": ["audiosr_pipeline.models.feature_extractor", "MelFeatureExtractor"],
+    "scheduler": ["diffusers", "DDIMScheduler"],
+    "unet": ["audioldm2", "AudioLDM2UNet2DConditionModel"],
+}
+PATHS = {
+    "mini": {"vae": ["diffusers", "AutoencoderDC"], "vocoder": ["audiosr_pipeline.models.vocoder", "ISTFTVocoder"]},
+    "official": {"vae": ["diffusers", "AutoencoderKL"], "vocoder": ["transformers", "SpeechT5HifiGan"]},
+}
+
+only_mini = pytest.mark.parametrize("kind", ["mini"], indirect=True)
+
+
+@pytest.fixture(scope="module", params=KINDS)
+def kind(request) -> str:
+    """Which classes the pipeline is made of."""
+    return request.param
 
 
 @pytest.fixture(scope="module")
-def expected(tiny_pipeline) -> np.ndarray:
-    return run(tiny_pipeline)
+def pipeline(kind) -> AudioSRPipeline:
+    return KINDS[kind]()
 
 
 @pytest.fixture(scope="module")
-def folder(tiny_pipeline, tmp_path_factory) -> Path:
+def expected(pipeline) -> np.ndarray:
+    return new_band(pipeline)
+
+
+@pytest.fixture(scope="module")
+def folder(pipeline, tmp_path_factory) -> Path:
     path = tmp_path_factory.mktemp("models") / "tiny"
-    tiny_pipeline.save_pretrained(path)
+    pipeline.save_pretrained(path)
     return path
 
 
-def test_saved_and_loaded_it_gives_the_same_audio(folder, expected, tiny_pipeline):
+@pytest.fixture(scope="module")
+def fp16_folder(kind, tmp_path_factory) -> Path:
+    """Its weights were rounded to half precision and are saved as a variant alone."""
+    path = tmp_path_factory.mktemp("models") / "half"
+    KINDS[kind]().to(torch.float16).save_pretrained(path, variant="fp16")
+    return path
+
+
+def assert_alike(generated: np.ndarray, expected: np.ndarray) -> None:
+    """The same but for rounding to 8 bits (bfloat16), of which 0.999 is left; other noise would correlate with 0."""
+    assert np.corrcoef(generated[0], expected[0])[0, 1] > 0.99
+
+
+def test_saved_and_loaded_it_gives_the_same_audio(pipeline, folder, expected):
     for path in (folder, str(folder)):
         pipe = AudioSRPipeline.from_pretrained(path)
-        # Weights that lie elsewhere in memory may be summed in another order.
-        assert np.abs(run(pipe) - expected).max() < 1e-6
-        for name in ("vae", "unet", "vocoder"):
-            saved, loaded = (getattr(either, name).state_dict() for either in (tiny_pipeline, pipe))
+        assert_same(new_band(pipe), expected)
+        for name in NETWORKS:
+            saved, loaded = (getattr(either, name).state_dict() for either in (pipeline, pipe))
             assert saved.keys() == loaded.keys()
             assert all(torch.equal(saved[key], loaded[key]) for key in saved)
-    assert pipe.config.default_num_inference_steps == tiny_pipeline.config.default_num_inference_steps
+    assert pipe.parameters == pipeline.parameters
     assert pipe.config.window_s == 1.28
     assert pipe(AUDIO, 16_000).reports[0].model == "tiny"
 
 
-def test_components_are_found_by_their_permanent_paths(folder):
+def test_components_are_found_by_their_permanent_paths(folder, kind):
     index = json.loads((folder / "model_index.json").read_text())
     assert index["_class_name"] == "AudioSRPipeline"
-    assert index["vocoder"] == ["audiosr_pipeline.models.vocoder", "ISTFTVocoder"]
-    assert index["feature_extractor"] == ["audiosr_pipeline.models.feature_extractor", "MelFeatureExtractor"]
-    assert index["scheduler"] == ["diffusers", "DDIMScheduler"]
+    assert {name: path for name, path in index.items() if isinstance(path, list)} == CONSTANT_PATHS | PATHS[kind]
+
+
+def test_plain_diffusers_returns_this_class(folder, expected):
+    pipe = DiffusionPipeline.from_pretrained(str(folder), custom_pipeline=str(folder), trust_remote_code=True)
+    assert type(pipe) is AudioSRPipeline
+    assert_same(new_band(pipe), expected)
+
+
+def test_plain_diffusers_runs_no_code_that_is_not_trusted(folder):
+    with pytest.raises(ValueError, match="trust_remote_code"):
+        DiffusionPipeline.from_pretrained(str(folder), custom_pipeline=str(folder))
 
 
 IN_A_FRESH_PROCESS = """
@@ -69,10 +112,12 @@ folder, audio, result = sys.argv[1:]
 pipe = DiffusionPipeline.from_pretrained(folder, custom_pipeline=folder, trust_remote_code=True)
 assert type(pipe).__module__ == "audiosr_pipeline.pipelines.audiosr", type(pipe)
 pipe.set_progress_bar_config(disable=True)
-np.save(result, pipe(audio=np.load(audio), sampling_rate=16_000, generator=torch.Generator().manual_seed(0)).audios)
+generator = torch.Generator().manual_seed(0)
+np.save(result, pipe(audio=np.load(audio), sampling_rate=16_000, generator=generator).generated)
 """
 
 
+@only_mini
 def test_plain_diffusers_finds_the_class_in_a_fresh_process(folder, expected, tmp_path):
     """Nothing of this package is imported there by hand."""
     np.save(tmp_path / "audio.npy", AUDIO)
@@ -87,45 +132,112 @@ def test_plain_diffusers_finds_the_class_in_a_fresh_process(folder, expected, tm
         text=True,
     )
     assert process.returncode == 0, process.stderr
-    # The other process may have another number of threads.
-    assert np.abs(np.load(tmp_path / "result.npy") - expected).max() < 1e-5
+    assert_same(np.load(tmp_path / "result.npy"), expected)
 
 
-def test_a_pipeline_is_built_from_anothers_components(tiny_pipeline, expected):
-    pipe = AudioSRPipeline(**tiny_pipeline.components)
-    assert pipe.components.keys() == tiny_pipeline.components.keys()
+def test_a_pipeline_is_built_from_anothers_components(pipeline, expected):
+    pipe = AudioSRPipeline(**pipeline.components)
+    assert pipe.components.keys() == pipeline.components.keys()
     # Its settings are the constructor's defaults, but what the networks need comes with them.
     assert (pipe.config.default_num_inference_steps, pipe.config.default_guidance_scale) == (50, 3.5)
     assert pipe.config.default_eta == 1.0 and pipe.config.window_s == 10.24
-    pipe.set_progress_bar_config(disable=True)
-    audio = pipe(AUDIO, 16_000, 2, 1.0, 0.0, generator=seeded()).audios
-    assert np.array_equal(audio, expected)
+    assert pipe.vae_scale_factor == pipeline.vae_scale_factor
+    pipe = AudioSRPipeline(**pipeline.components, **pipeline.parameters)
+    assert_same(new_band(pipe), expected)
 
 
-def test_every_component_is_offloaded(tiny_pipeline):
-    networks = {name for name, part in tiny_pipeline.components.items() if isinstance(part, torch.nn.Module)}
-    assert set(AudioSRPipeline.model_cpu_offload_seq.split("->")) == networks == {"vae", "unet", "vocoder"}
-    assert networks | {"feature_extractor", "scheduler"} == set(tiny_pipeline.components)
+def test_from_pipe_shares_the_networks_and_keeps_the_settings(folder, expected):
+    loaded = AudioSRPipeline.from_pretrained(folder)
+    pipe = AudioSRPipeline.from_pipe(loaded)
+    assert all(getattr(pipe, name) is getattr(loaded, name) for name in NETWORKS)
+    assert pipe.parameters == loaded.parameters and pipe.window_frames == loaded.window_frames
+    assert_same(new_band(pipe), expected)
+    assert pipe(AUDIO, 16_000).reports[0].model == "tiny"
+    other = AudioSRPipeline.from_pipe(loaded, window_s=2.56, default_num_inference_steps=1)
+    assert other.parameters == loaded.parameters | {"window_s": 2.56, "default_num_inference_steps": 1}
+    assert other.window_frames == 2 * loaded.window_frames
+
+
+@only_mini
+def test_from_pipe_keeps_half_precision_if_told_to(folder):
+    """Without `dtype` diffusers casts the networks, which both pipelines share, to single precision."""
+    loaded = AudioSRPipeline.from_pretrained(folder, dtype=torch.bfloat16)
+    pipe = AudioSRPipeline.from_pipe(loaded, dtype=torch.bfloat16)
+    assert {getattr(pipe, name).dtype for name in NETWORKS} == {torch.bfloat16}
+
+
+def test_components_and_settings_are_replaced_while_loading(folder, pipeline):
+    scheduler = EulerDiscreteScheduler.from_config(pipeline.scheduler.config)
+    given = {"vocoder": pipeline.vocoder, "scheduler": scheduler, "window_s": 2.56}
+    pipe = AudioSRPipeline.from_pretrained(folder, **given, default_num_inference_steps=1)
+    assert pipe.vocoder is pipeline.vocoder and pipe.scheduler is scheduler
+    assert (pipe.config.window_s, pipe.config.default_num_inference_steps) == (2.56, 1)
+
+
+@only_mini
+def test_a_scheduler_that_was_swapped_in_is_saved(folder, tmp_path):
+    pipe = AudioSRPipeline.from_pretrained(folder)
+    pipe.scheduler = EulerDiscreteScheduler.from_config(pipe.scheduler.config)
+    pipe.save_pretrained(tmp_path)
+    again = AudioSRPipeline.from_pretrained(tmp_path)
+    assert type(again.scheduler) is EulerDiscreteScheduler
+    assert_same(new_band(again), new_band(pipe))
+
+
+def test_weights_are_saved_and_loaded_as_a_variant(fp16_folder, kind):
+    weights = [path.relative_to(fp16_folder) for path in fp16_folder.rglob("*.safetensors")]
+    assert {path.parts[0] for path in weights} == set(NETWORKS)
+    assert all(path.name.endswith(".fp16.safetensors") for path in weights)
+    pipe = AudioSRPipeline.from_pretrained(fp16_folder, variant="fp16", dtype=torch.float32)
+    assert_same(new_band(pipe), new_band(KINDS[kind]().to(torch.float16).to(torch.float32)))
+
+
+@only_mini
+def test_a_variant_that_is_missing_is_refused(folder):
+    with pytest.raises(ValueError, match="variant=fp16"):
+        AudioSRPipeline.from_pretrained(folder, variant="fp16")
 
 
 @pytest.mark.parametrize("argument", ["dtype", "torch_dtype"])
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
 def test_half_precision_networks_give_float32_audio(folder, expected, argument, dtype):
     pipe = AudioSRPipeline.from_pretrained(folder, **{argument: dtype})
-    for name in ("vae", "unet", "vocoder"):
+    for name in NETWORKS:
         assert {parameter.dtype for parameter in getattr(pipe, name).parameters()} == {dtype}
-    audio = run(pipe)
-    assert audio.dtype == np.float32 and np.isfinite(audio).all()
-    # The input's own band is not rounded, and the tiny pipeline's highs are faint.
-    assert np.abs(audio - expected).max() < 0.01
+    generated = new_band(pipe)
+    assert generated.dtype == np.float32
+    assert_alike(generated, expected)
     out = pipe(torch.from_numpy(AUDIO).to(dtype), 16_000, output_type="pt", guidance_scale=2.0, eta=1.0)
-    assert out.audios.dtype == torch.float32
+    # The input's own band is not rounded.
+    assert out.audios.dtype == torch.float32 and out.reports[0].low_band_error_db < -50
 
 
-def test_to_casts_as_well(expected):
-    pipe = build_tiny_pipeline().to(torch.bfloat16)
-    audio = run(pipe)
-    assert audio.dtype == np.float32 and np.abs(audio - expected).max() < 0.01
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_one_network_in_half_precision(folder, expected, dtype):
+    pipe = AudioSRPipeline.from_pretrained(folder, dtype={"unet": dtype, "default": torch.float32})
+    assert {name: getattr(pipe, name).dtype for name in NETWORKS} == {
+        "vae": torch.float32,
+        "unet": dtype,
+        "vocoder": torch.float32,
+    }
+    generated = new_band(pipe)
+    assert generated.dtype == np.float32 and not np.array_equal(generated, expected)
+    assert_alike(generated, expected)
+
+
+def test_to_casts_as_well(kind, expected):
+    pipe = KINDS[kind]().to(torch.bfloat16)
+    assert pipe.dtype == torch.bfloat16 and pipe.device.type == "cpu"
+    generated = new_band(pipe)
+    assert generated.dtype == np.float32
+    assert_alike(generated, expected)
+
+
+@pytest.mark.parametrize("device_map", ["cpu", "balanced"])
+def test_a_device_map_loads_the_same_networks(folder, expected, device_map):
+    """Where there is an accelerator, "balanced" puts networks there, and its results differ by more."""
+    pipe = AudioSRPipeline.from_pretrained(folder, device_map=device_map)
+    assert_same(new_band(pipe), expected, tolerance=0.05 if torch.accelerator.is_available() else 1e-4)
 
 
 @pytest.fixture
@@ -139,6 +251,7 @@ def bundled(folder, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path / "elsewhere")
 
 
+@only_mini
 def test_a_bundled_model_is_loaded_by_its_name(bundled):
     pipe = AudioSRPipeline.from_pretrained("bundled-model")
     assert pipe.config.default_num_inference_steps == 7
@@ -146,11 +259,13 @@ def test_a_bundled_model_is_loaded_by_its_name(bundled):
     assert pipe(AUDIO, 16_000).reports[0].model == "bundled-model"
 
 
+@only_mini
 def test_a_folder_goes_before_a_bundled_model(bundled, folder):
     os.symlink(folder, "bundled-model")
     assert AudioSRPipeline.from_pretrained("bundled-model").config.default_num_inference_steps == 2
 
 
+@only_mini
 def test_other_names_are_asked_of_the_hub(bundled, monkeypatch):
     asked = []
     monkeypatch.setattr(

@@ -1,0 +1,1 @@
+"""The official AudioSR checkpoint as components of diffusers and transformers."""
