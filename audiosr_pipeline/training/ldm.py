@@ -23,6 +23,7 @@ class LDMSettings(TrainingSettings):
     vae: str = "runs/vae/best"
     num_steps: int = 8_000
     condition_dropout: float = 0.1
+    mixed_precision: str = "no"
 
 
 def build_unet(latent_channels: int = 16) -> AudioLDM2UNet2DConditionModel:
@@ -54,7 +55,13 @@ def build_scheduler() -> DDIMScheduler:
 
 
 def train_ldm(settings: LDMSettings) -> None:
-    """Trains the UNet to denoise the latent of the truth, given the latent of the low-passed input."""
+    """Trains the UNet to denoise the latent of the truth, given the latent of the low-passed input.
+
+    Raises:
+        ValueError: If `mixed_precision` is neither "no" nor "bf16".
+    """
+    if settings.mixed_precision not in ("no", "bf16"):
+        raise ValueError(f'mixed_precision="{settings.mixed_precision}"; accepted are no, bf16.')
     torch.manual_seed(settings.seed)
     feature_extractor = MelFeatureExtractor()
     vae = AutoencoderDC.from_pretrained(settings.vae).eval().requires_grad_(False)
@@ -79,8 +86,9 @@ def train_ldm(settings: LDMSettings) -> None:
         noise = torch.randn(clean.shape, generator=generator)
         noisy = scheduler.add_noise(clean, noise, timesteps)
         velocity = scheduler.get_velocity(clean, noise, timesteps)
-        predicted = unet(torch.cat([noisy, condition], dim=1), timesteps, encoder_hidden_states=None).sample
-        return (predicted - velocity).square().mean()
+        with torch.autocast(clean.device.type, torch.bfloat16, enabled=settings.mixed_precision == "bf16"):
+            predicted = unet(torch.cat([noisy, condition], dim=1), timesteps, encoder_hidden_states=None).sample
+        return (predicted.float() - velocity).square().mean()
 
     recordings = read_manifest(settings.manifest)
     train(unet, loss_of, recordings, settings, lambda: unet.save_pretrained(Path(settings.output) / "best"))

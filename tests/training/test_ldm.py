@@ -29,9 +29,8 @@ def settings_of(pipeline, manifest, tmp_path):
     """Makes settings for a run on the small corpus with that pipeline's autoencoder."""
     pipeline.vae.save_pretrained(tmp_path / "vae")
     usual = {"batch_size": 4, "crop_s": 0.64, "warmup_steps": 2}
-    return lambda **changes: LDMSettings(
-        manifest=(str(manifest),), output=str(tmp_path / "ldm"), vae=str(tmp_path / "vae"), **{**usual, **changes}
-    )
+    usual |= {"manifest": (str(manifest),), "output": str(tmp_path / "ldm"), "vae": str(tmp_path / "vae")}
+    return lambda **changes: LDMSettings(**{**usual, **changes})
 
 
 def test_schedule_ends_in_pure_noise_and_sampling_begins_there():
@@ -144,6 +143,24 @@ def test_a_few_steps_lower_the_loss(settings_of, pipeline, monkeypatch, tmp_path
     assert trained < 0.8 * untrained
     best = type(unet).from_pretrained(tmp_path / "ldm/best")
     assert best.config.out_channels == 16
+
+
+def test_in_bf16_the_loss_is_about_the_same_and_the_weights_stay_float32(settings_of, pipeline, monkeypatch, tmp_path):
+    losses = []
+    for mixed_precision in ("no", "bf16"):
+        unet = copy.deepcopy(pipeline.unet)
+        monkeypatch.setattr(ldm, "build_unet", lambda latent_channels, unet=unet: unet.train())
+        output = tmp_path / mixed_precision
+        train_ldm(settings_of(num_steps=1, crop_s=0.32, mixed_precision=mixed_precision, output=str(output)))
+        losses.append(json.loads((output / "curve.jsonl").read_text())["validation_loss"])
+        assert unet.dtype == torch.float32
+    # bf16 keeps 8 bits; the errors of many values average out.
+    assert losses[1] == pytest.approx(losses[0], rel=1e-2) and losses[1] != losses[0]
+
+
+def test_an_unknown_precision_is_refused(settings_of):
+    with pytest.raises(ValueError, match='mixed_precision="fp8"; accepted are no, bf16'):
+        train_ldm(settings_of(mixed_precision="fp8"))
 
 
 def test_the_unet_that_ships_is_small_and_takes_latents_and_condition():
