@@ -56,8 +56,10 @@ class ISTFTVocoder(ModelMixin, ConfigMixin):
         nn.init.normal_(self.head.weight, std=0.02)
         nn.init.zeros_(self.head.bias)
         interpolation, offset = _mel_to_linear(sampling_rate, n_fft, n_mels, f_min, f_max)
-        # Plain attributes: as buffers they would be rounded when the model is cast to half precision.
-        self.interpolation, self.offset, self.window = interpolation, offset, torch.hann_window(n_fft)
+        # Plain attributes: as buffers they would be rounded when the model is cast to half precision. The window's type
+        # is named, because torch's default is half precision while such a model is loaded.
+        window = torch.hann_window(n_fft, dtype=torch.float32)
+        self.interpolation, self.offset, self.window = interpolation, offset, window
 
     def forward(self, mel: Tensor) -> Tensor:
         """Synthesises a waveform.

@@ -20,8 +20,6 @@ from tests.pipelines.stubs import assert_same, new_band
 from tests.signals import noise
 
 AUDIO = noise(0.5, 16_000)[0]
-
-
 KINDS = {"mini": build_tiny_pipeline, "official": build_official_pipeline}
 NETWORKS = ("vae", "unet", "vocoder")
 CONSTANT_PATHS = {
