@@ -1,16 +1,20 @@
-# Each target first makes .venv, and again only when a file that it was made from has changed.
+# Each target first makes its environment, and again only when a file that it was made from has changed.
 
 PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
+AUDIOCRAFT := .venv-audiocraft
 
-.PHONY: demo test lint
+.PHONY: demo test test-audiocraft lint
 
 demo: $(INSTALLED)
 	$(BIN)/audiosr-pipeline enhance examples -o out --report --spectrogram
 
 test: $(INSTALLED)
 	$(BIN)/python -m pytest
+
+test-audiocraft: $(AUDIOCRAFT)/.installed
+	$(AUDIOCRAFT)/bin/python -m pytest --no-header -v tests/adapters/test_audiocraft.py
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check
@@ -22,4 +26,14 @@ $(INSTALLED): setup.cfg pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install -c constraints.txt torch
 	$(BIN)/pip install -c constraints.txt -e '.[dev]'
+	touch $@
+
+# audiocraft asks for torch 2.1.0 and for packages built against it. Its code runs with the torch of the other
+# environment and without those, so it is installed without what it asks for, but for the lines before it.
+$(AUDIOCRAFT)/.installed: setup.cfg pyproject.toml constraints.txt constraints-audiocraft.txt
+	$(PYTHON) -m venv $(AUDIOCRAFT)
+	$(AUDIOCRAFT)/bin/pip install -c constraints.txt torch
+	$(AUDIOCRAFT)/bin/pip install -c constraints.txt -c constraints-audiocraft.txt -e . pytest \
+		av einops flashy julius num2words omegaconf sentencepiece torchmetrics
+	$(AUDIOCRAFT)/bin/pip install --no-deps audiocraft==1.3.0
 	touch $@

@@ -2,19 +2,16 @@
 
 Prints the real-time factor (seconds of work per second of audio, below 1 is faster than real time) of the default
 settings for clips of several lengths, the share of each step, and the peak memory of a long stereo recording, which is
-measured in a process of its own.
+measured in a process of its own. With `--reference-environment`, prints how the published `audiosr` package compares
+instead, at the official checkpoint's size (`benchmarks/reference_speed.py`).
 """
 
 import argparse
-import resource
 import statistics
 import subprocess
 import sys
 import time
-from collections import defaultdict
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -22,10 +19,11 @@ from tqdm import tqdm
 
 from audiosr_pipeline import AudioSRPipeline
 from benchmarks.machine import software_and_hardware
+from benchmarks.measuring import STEPS, peak_memory, timed
+from benchmarks.reference_speed import reference_speed
 
 SAMPLING_RATE = 16_000
 LENGTHS_S = (5.12, 30.0)
-STEPS = ("preprocess", "encode", "denoise", "decode", "replace_low_band")
 REPEATS = 3
 BLOCK_SAMPLES = 1 << 20
 
@@ -41,23 +39,11 @@ def test_signal(duration_s: float, num_channels: int) -> np.ndarray:
     return audio
 
 
-def timed(function: Callable[..., Any], name: str, seconds: dict[str, float]) -> Callable[..., Any]:
-    """`function`, its wall time added to `seconds[name]`."""
-
-    def wrapper(*args: Any, **kwargs: Any) -> Any:
-        start = time.perf_counter()
-        result = function(*args, **kwargs)
-        seconds[name] += time.perf_counter() - start
-        return result
-
-    return wrapper
-
-
 def speed_table(checkpoint: str) -> list[str]:
     """Real-time factors and the shares of the pipeline's steps."""
     pipe = AudioSRPipeline.from_pretrained(checkpoint)
     pipe.set_progress_bar_config(disable=True)
-    seconds: dict[str, float] = defaultdict(float)
+    seconds: dict[str, float] = {}
     for name in STEPS:
         setattr(pipe, name, timed(getattr(pipe, name), name, seconds))
     lines = [f"| Clip | Real-time factor | {' | '.join(STEPS)} |", f"|---|---|{'---|' * len(STEPS)}"]
@@ -82,7 +68,7 @@ def speed_table(checkpoint: str) -> list[str]:
     return lines
 
 
-def peak_memory(checkpoint: str, minutes: float) -> None:
+def long_recording(checkpoint: str, minutes: float) -> None:
     """Runs a long stereo recording and prints this process's peak memory."""
     pipe = AudioSRPipeline.from_pretrained(checkpoint)
     pipe.set_progress_bar_config(disable=True)
@@ -90,11 +76,9 @@ def peak_memory(checkpoint: str, minutes: float) -> None:
     start = time.perf_counter()
     output = pipe([audio], sampling_rate=SAMPLING_RATE, generator=torch.Generator().manual_seed(0))
     factor = (time.perf_counter() - start) / (60 * minutes)
-    # Kilobytes everywhere but on macOS.
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1_024)
     assert output.audios[0].shape == (2, 3 * audio.shape[1])
     print(
-        f"- {minutes:g} minutes of stereo: peak memory of the whole process {peak / 1e9:.2f} GB, "
+        f"- {minutes:g} minutes of stereo: peak memory of the whole process {peak_memory() / 1e9:.2f} GB, "
         f"real-time factor {factor:.2f}"
     )
 
@@ -106,16 +90,28 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=10.0, help="length of the long recording")
     parser.add_argument("--output", help="Markdown file")
     parser.add_argument("--memory-only", action="store_true", help="the long recording alone, in this process")
+    parser.add_argument(
+        "--reference-environment",
+        type=Path,
+        metavar="DIR",
+        help="environment of the published package, made if it doesn't exist; takes 12 GB of memory",
+    )
+    parser.add_argument(
+        "--scratch", help="folder for temporary files, 5.4 GB beside the reference; default: the system's"
+    )
     arguments = parser.parse_args()
     if arguments.memory_only:
-        peak_memory(arguments.checkpoint, arguments.minutes)
+        long_recording(arguments.checkpoint, arguments.minutes)
         return
-    lines = ["# Speed and memory", "", *speed_table(arguments.checkpoint)]
-    command = [sys.executable, "-m", "benchmarks.speed", "--memory-only", "--checkpoint", arguments.checkpoint]
-    process = subprocess.run(
-        [*command, "--minutes", str(arguments.minutes)], stdout=subprocess.PIPE, text=True, check=True
-    )
-    lines.append(process.stdout.strip())
+    if arguments.reference_environment:
+        lines = reference_speed(arguments.reference_environment, arguments.scratch)
+    else:
+        lines = ["# Speed and memory", "", *speed_table(arguments.checkpoint)]
+        command = [sys.executable, "-m", "benchmarks.speed", "--memory-only", "--checkpoint", arguments.checkpoint]
+        process = subprocess.run(
+            [*command, "--minutes", str(arguments.minutes)], stdout=subprocess.PIPE, text=True, check=True
+        )
+        lines.append(process.stdout.strip())
     print("\n".join(lines))
     if arguments.output:
         Path(arguments.output).write_text("\n".join(lines) + "\n")

@@ -1,0 +1,79 @@
+"""Which adapter a generator has."""
+
+import functools
+import inspect
+from typing import Any
+
+import numpy as np
+
+from audiosr_pipeline.adapters.adapter import Adapter
+from audiosr_pipeline.adapters.audiocraft import AudiocraftAdapter
+from audiosr_pipeline.adapters.audioldm import AudioLDM2Adapter, AudioLDMAdapter, MusicLDMAdapter
+from audiosr_pipeline.adapters.fastspeech2 import FastSpeech2Adapter
+from audiosr_pipeline.adapters.function import FunctionAdapter
+from audiosr_pipeline.adapters.musicgen import MusicgenAdapter
+from audiosr_pipeline.adapters.stable_audio import StableAudioAdapter
+from audiosr_pipeline.adapters.text_to_audio import TextToAudioAdapter
+
+# By package and class: what isn't installed needn't be imported.
+ADAPTERS: dict[tuple[str, str], type[Adapter]] = {
+    ("diffusers", "AudioLDMPipeline"): AudioLDMAdapter,
+    ("diffusers", "AudioLDM2Pipeline"): AudioLDM2Adapter,
+    ("diffusers", "MusicLDMPipeline"): MusicLDMAdapter,
+    ("diffusers", "StableAudioPipeline"): StableAudioAdapter,
+    ("transformers", "MusicgenForConditionalGeneration"): MusicgenAdapter,
+    ("transformers", "FastSpeech2ConformerWithHifiGan"): FastSpeech2Adapter,
+    ("transformers", "TextToAudioPipeline"): TextToAudioAdapter,
+    ("audiocraft", "MusicGen"): AudiocraftAdapter,
+    ("audiocraft", "AudioGen"): AudiocraftAdapter,
+}
+
+
+def find_adapter(generator: Any, sampling_rate: int | None = None) -> Adapter:
+    """The adapter of a generator, by its class or one that it is derived from.
+
+    Anything with a rate passed, and any function, is taken for a function that returns audio.
+
+    Raises:
+        ValueError: If there is none, or if the generator can't be used as it is.
+    """
+    for cls in type(generator).__mro__:
+        adapter = ADAPTERS.get((cls.__module__.partition(".")[0], cls.__name__))
+        if adapter is not None:
+            return adapter(generator, sampling_rate)
+    is_function = inspect.isroutine(generator) or isinstance(generator, functools.partial)
+    if is_function or sampling_rate is not None:
+        return FunctionAdapter(generator, sampling_rate)
+    known = ", ".join(f"{name} ({package})" for package, name in ADAPTERS)
+    raise ValueError(
+        f"{type(generator).__name__} is no generator that is known. Known are {known}. "
+        "Any other goes as a function that returns (audio, sampling_rate), with the rate in Hz:\n"
+        "    with_super_resolution(lambda *args, **kwargs: (generator(*args, **kwargs), 22_050), audiosr)"
+    )
+
+
+def read_output(generator: Any, output: Any, sampling_rate: int | None = None) -> tuple[list[np.ndarray], int]:
+    """What a generator returned, as clips and their rate, whatever the generator.
+
+    Args:
+        generator: What `with_super_resolution` takes; None for audio from elsewhere.
+        output: What it returned.
+        sampling_rate: Rate in Hz, if neither tells.
+
+    Returns:
+        The clips, each `(num_samples,)` or `(channels, num_samples)`, float32, without padding; and their rate in Hz.
+        `AudioSRPipeline` takes both as they are.
+
+    Raises:
+        ValueError: If the generator isn't known, the rate isn't, or there is no audio in the output.
+
+    >>> output = generator(["rain", "wind"])
+    >>> clips, sampling_rate = read_output(generator, output)
+    >>> audiosr(clips, sampling_rate).audios
+    """
+    if generator is None:
+        adapter: Adapter = FunctionAdapter(None, sampling_rate)
+    else:
+        adapter = find_adapter(generator, sampling_rate)
+    clips = adapter.read(output)
+    return [clip.audio[0] if clip.is_flat else clip.audio for clip in clips], clips[0].sampling_rate

@@ -1,0 +1,229 @@
+"""48 kHz behind any generator, in one line."""
+
+import functools
+import inspect
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import torch
+
+from audiosr_pipeline.adapters.adapter import Adapter
+from audiosr_pipeline.adapters.find import find_adapter
+from audiosr_pipeline.adapters.offload import in_place_of, make_room
+from audiosr_pipeline.dsp.resample import resample
+from audiosr_pipeline.pipelines.audiosr import AudioSRPipeline
+from audiosr_pipeline.pipelines.inputs import Clip
+from audiosr_pipeline.pipelines.outputs import AudioSRReport
+
+ON_ERROR = ("raise", "return_original")
+# What each call of the upscaler gets from the wrapper itself.
+TAKEN = {"self", "audio", "sampling_rate", "generator", "latents", "output_type", "return_dict"}
+
+
+def with_super_resolution(
+    generator: Any,
+    audiosr: AudioSRPipeline,
+    sampling_rate: int | None = None,
+    on_error: str = "raise",
+    **settings: Any,
+) -> "SuperResolvedGenerator":
+    """Puts super-resolution behind a generator.
+
+    Args:
+        generator: diffusers `AudioLDMPipeline`, `AudioLDM2Pipeline` or `StableAudioPipeline`; transformers
+            `MusicgenForConditionalGeneration`, `FastSpeech2ConformerWithHifiGan` or a text-to-audio pipeline;
+            audiocraft `MusicGen` or `AudioGen`; or a function that returns `(audio, sampling_rate)`, or audio alone
+            if `sampling_rate` is passed.
+        audiosr: The upscaler. With a generator on an accelerator it takes turns: it goes there, in the generator's
+            dtype, while the generator is on the CPU, and is left on the CPU, rounded to that dtype.
+        sampling_rate: Rate of the generator's audio in Hz, for one that doesn't tell.
+        on_error: What happens if the upscaler fails: "raise", or "return_original" with a warning, and the reason in
+            the reports.
+        **settings: Arguments for each call of `audiosr`, such as `num_inference_steps`.
+
+    Returns:
+        An object that is called like the generator.
+
+    Raises:
+        ValueError: If the generator isn't known or can't be used as it is, if it tells another rate, or if an
+            argument isn't accepted.
+
+    >>> generator = AudioLDMPipeline.from_pretrained("cvssp/audioldm-s-full-v2")
+    >>> audiosr = AudioSRPipeline.from_pretrained("audiosr-mini")
+    >>> pipe = with_super_resolution(generator, audiosr)
+    >>> out = pipe("rain on a tin roof", generator=torch.Generator().manual_seed(0))
+    >>> out.audios, out.sampling_rate, out.original, out.reports
+    """
+    if not isinstance(audiosr, AudioSRPipeline):
+        raise ValueError(
+            f"audiosr is a {type(audiosr).__name__}; accepted is an AudioSRPipeline, such as "
+            'AudioSRPipeline.from_pretrained("audiosr-mini").'
+        )
+    if on_error not in ON_ERROR:
+        raise ValueError(f'on_error="{on_error}"; accepted are {", ".join(ON_ERROR)}.')
+    accepted = set(inspect.signature(AudioSRPipeline.__call__).parameters) - TAKEN
+    if unknown := set(settings) - accepted:
+        raise ValueError(f"{', '.join(sorted(unknown))} can't be set; accepted are {', '.join(sorted(accepted))}.")
+    return SuperResolvedGenerator(find_adapter(generator, sampling_rate), audiosr, on_error, settings)
+
+
+class SuperResolvedGenerator:
+    """A generator whose audio comes at 48 kHz; made by `with_super_resolution`.
+
+    Its call, or the methods in which the generator returns audio (`generate` and its like), take the generator's own
+    arguments and return what the generator returns, with other audio and three more attributes (keys, if it is a
+    dict):
+
+    - `sampling_rate`: 48000,
+    - `original`: the generator's audio resampled to it, sample for sample beside the new,
+    - `reports`: an `AudioSRReport` for each clip.
+
+    Audio is float32, on the device where the generator left it. Clips of unequal lengths in one tensor are padded with
+    silence; `reports[i].duration_s` is the length of clip i.
+
+    A `torch.Generator` passed as `generator=` seeds both. A generator without a parameter of that name draws from
+    torch's global generator: that is seeded from the one passed for as long as the call lasts.
+
+    Everything else, attributes that are set included, is the generator's own.
+
+    Attributes:
+        sampling_rate: 48000.
+        generator: The generator.
+        audiosr: The upscaler.
+    """
+
+    def __init__(self, adapter: Adapter, audiosr: AudioSRPipeline, on_error: str, settings: dict[str, Any]):
+        own = {
+            "sampling_rate": audiosr.sampling_rate,
+            "generator": adapter.generator,
+            "audiosr": audiosr,
+            "_adapter": adapter,
+            "_on_error": on_error,
+            "_settings": settings,
+        }
+        if "__call__" in adapter.methods:
+            own["__signature__"] = inspect.signature(adapter.generator)
+        vars(self).update(own)
+
+    @property
+    def sample_rate(self) -> int:
+        """`sampling_rate` as audiocraft calls it: its users save with the model's `sample_rate`."""
+        return self.sampling_rate
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        if "__call__" in self._adapter.methods:
+            return self._generate(self.generator, args, kwargs)
+        return self.generator(*args, **kwargs)
+
+    def __getattr__(self, name: str) -> Any:
+        # Protocols such as copying and pickling look at an object before it has a generator.
+        if name.startswith("__"):
+            raise AttributeError(name)
+        value = getattr(self.generator, name)
+        is_generation = name in self._adapter.methods
+        if not is_generation and not inspect.ismethod(value):
+            return value
+
+        @functools.wraps(value)
+        def method(*args: Any, **kwargs: Any) -> Any:
+            if is_generation:
+                return self._generate(value, args, kwargs)
+            result = value(*args, **kwargs)
+            # `to`, `half`, `eval` and others return the generator to be chained.
+            return self if result is self.generator else result
+
+        return method
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name in vars(self):
+            vars(self)[name] = value
+        else:
+            setattr(self.generator, name, value)
+
+    def _generate(self, method: Callable[..., Any], args: tuple, kwargs: dict[str, Any]) -> Any:
+        """Calls the generator and puts its audio at 48 kHz in the place of the audio that it returned."""
+        adapter = self._adapter
+        if kwargs.get("output_type") == "latent":
+            raise ValueError('output_type="latent" gives no audio; leave it out.')
+        networks = adapter.networks()
+        make_room(networks, self.audiosr)
+        seed = kwargs.get("generator")
+        if seed is None or "generator" in inspect.signature(method).parameters:
+            output = method(*args, **kwargs)
+        else:
+            del kwargs["generator"]
+            with _global_seed(seed, adapter.name):
+                output = method(*args, **kwargs)
+        clips = adapter.read(output)
+        original = [_in_shape(resample(clip.audio, clip.sampling_rate, self.sampling_rate), clip) for clip in clips]
+        try:
+            with in_place_of(networks, self.audiosr):
+                audios, reports = self._super_resolve(clips, seed)
+        except Exception as error:
+            if self._on_error == "raise":
+                raise
+            reason = f"{type(error).__name__}: {error}"
+            warnings.warn(f"super-resolution failed, the original is returned at 48 kHz: {reason}", stacklevel=3)
+            audios, reports = [audio.copy() for audio in original], [_failed(clip, reason) for clip in clips]
+        if adapter.own_sampling_rate() is None and any(report.action == "left_alone" for report in reports):
+            warnings.warn(
+                f"what {adapter.name} returned was left alone as full band at {clips[0].sampling_rate} Hz. If it "
+                "sounds too high and fast, that isn't its rate.",
+                stacklevel=3,
+            )
+        return adapter.replace(output, audios, original, self.sampling_rate, reports)
+
+    def _super_resolve(
+        self, clips: list[Clip], seed: torch.Generator | list[torch.Generator] | None
+    ) -> tuple[list[np.ndarray], list[AudioSRReport]]:
+        """Runs the upscaler: audio and report of each clip."""
+        seeds = None
+        if seed is not None:
+            # New ones on the CPU, so that their seeds are reported and the device on which the noise is drawn fits.
+            seeds = [
+                torch.Generator().manual_seed(_draw(generator))
+                for generator in (seed if isinstance(seed, list) else [seed] * len(clips))
+            ]
+        audios = [_in_shape(clip.audio, clip) for clip in clips]
+        out = self.audiosr(audios, clips[0].sampling_rate, generator=seeds, **self._settings)
+        return list(out.audios), out.reports
+
+
+def _in_shape(audio: np.ndarray, clip: Clip) -> np.ndarray:
+    """`(channels, num_samples)` shaped as the clip came."""
+    return audio[0] if clip.is_flat else audio
+
+
+def _draw(generator: torch.Generator) -> int:
+    """A seed drawn from a generator."""
+    return int(torch.randint(2**31, (1,), generator=generator, device=generator.device))
+
+
+@contextmanager
+def _global_seed(generator: Any, name: str) -> Iterator[None]:
+    """Within the block torch's global generators are seeded from `generator`; after it they are as they were."""
+    if not isinstance(generator, torch.Generator):
+        raise ValueError(
+            f"generator is a {type(generator).__name__}, but {name} draws from torch's global generator, which a "
+            "single torch.Generator can seed."
+        )
+    with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
+        torch.manual_seed(_draw(generator))
+        yield
+
+
+def _failed(clip: Clip, reason: str) -> AudioSRReport:
+    """The report on a clip that the upscaler failed on."""
+    return AudioSRReport(
+        sampling_rate=clip.sampling_rate,
+        num_channels=len(clip.audio),
+        duration_s=clip.audio.shape[-1] / clip.sampling_rate,
+        cutoff_freq=0.0,
+        bandwidth=0.0,
+        action="failed",
+        reason=reason,
+        peak=float(np.abs(clip.audio).max()),
+    )

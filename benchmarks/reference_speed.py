@@ -1,0 +1,84 @@
+"""How much processor time and memory we take of what the published `audiosr` package takes.
+
+Printed by `python -m benchmarks.speed --reference-environment DIR`. Both load the same checkpoint, of the official
+widths with random weights, and super-resolve the same clip in the same number of steps, one after the other, each in a
+process of its own on one thread.
+"""
+
+import argparse
+import json
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from audiosr_pipeline import AudioSRPipeline
+from benchmarks.machine import software_and_hardware
+from benchmarks.measuring import STEPS, peak_memory, timed
+from benchmarks.reference_environment import PACKAGES, make_environment, run_measured
+from benchmarks.side_by_side import DURATION_S, SPEECH, write_clip
+
+
+def reference_speed(environment: Path, scratch: str | None) -> list[str]:
+    """The lines of a Markdown document: CPU-seconds by step and peak memory of both, and the ratios.
+
+    Args:
+        environment: Folder of the package's virtual environment, made if it doesn't exist.
+        scratch: Folder for the checkpoint; None is the system's.
+    """
+    python = make_environment(environment)
+    with tempfile.TemporaryDirectory(dir=scratch) as folder:
+        checkpoint, clip, computed = (Path(folder) / name for name in ("pytorch_model.bin", "clip.wav", "computed"))
+        write_clip(clip)
+        shim = (python, "benchmarks.reference_shim")
+        num_bytes = run_measured(*shim, "save", "--checkpoint", checkpoint)["num_bytes"]
+        ours = run_measured(sys.executable, "benchmarks.reference_speed", checkpoint, clip)
+        reference = run_measured(*shim, "run", "--checkpoint", checkpoint, "--audio", clip, "--output", computed)
+    lines = ["# Speed beside the published package", "", "| | reference | ours | ratio |", "|---|---|---|---|"]
+    for step in (*STEPS, "all"):
+        theirs, own = reference["seconds"][step], ours["seconds"][step]
+        lines.append(f"| {step}, CPU-seconds | {theirs:.1f} | {own:.1f} | {own / theirs:.2f} |")
+    theirs, own = reference["peak_bytes"] / 1e9, ours["peak_bytes"] / 1e9
+    lines += [
+        f"| peak memory of the process, loading included | {theirs:.1f} GB | {own:.1f} GB | {own / theirs:.2f} |",
+        "",
+        f"- {DURATION_S:g} s of `examples/{SPEECH.name}` at 48 kHz, {ours['num_steps']} steps, eta 1, guidance 3.5",
+        "- one thread each; loading is not counted in the seconds",
+        f"- a checkpoint of {num_bytes / 1e9:.1f} GB in the official form, at the official widths, random weights",
+        f"- reference: `{PACKAGES[0]}` from the package index with the libraries below, without CLAP, which it builds and "
+        "never calls (`benchmarks/reference_shim.py`): as published, it takes 0.8 GB more",
+        *(f"- {line}" for line in software_and_hardware()),
+    ]
+    return lines
+
+
+def measure(checkpoint: str, clip: str) -> dict[str, Any]:
+    """Runs our pipeline: CPU-seconds in all and by step, without loading, and the process's peak memory in bytes."""
+    pipe = AudioSRPipeline.from_single_file(checkpoint)
+    pipe.set_progress_bar_config(disable=True)
+    seconds: dict[str, float] = {}
+    for name in STEPS:
+        setattr(pipe, name, timed(getattr(pipe, name), name, seconds, time.process_time))
+    call = timed(pipe, "all", seconds, time.process_time)
+    output = call(clip, generator=torch.Generator().manual_seed(0))
+    settings = output.reports[0].settings
+    return {"seconds": seconds, "peak_bytes": peak_memory(), "num_steps": settings["num_inference_steps"]}
+
+
+def main() -> None:
+    """Prints what `measure` finds, in JSON."""
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.reference_speed", description="One run of ours, measured."
+    )
+    parser.add_argument("checkpoint")
+    parser.add_argument("clip")
+    arguments = parser.parse_args()
+    torch.set_num_threads(1)
+    print(json.dumps(measure(arguments.checkpoint, arguments.clip)))
+
+
+if __name__ == "__main__":
+    main()
