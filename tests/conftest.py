@@ -1,5 +1,6 @@
 """A real pipeline of tiny random components, and signals to feed it."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,10 @@ from audiosr_pipeline.models.vocoder import ISTFTVocoder
 from audiosr_pipeline.training.ldm import build_scheduler
 from audiosr_pipeline.training.vae import build_autoencoder, initialise_from_components
 from tests.official import recipe_checkpoint
+
+# Tiny networks are several times slower on two threads than on one. The variable is for processes that tests start.
+torch.set_num_threads(1)
+os.environ["OMP_NUM_THREADS"] = "1"
 
 
 def build_tiny_vae() -> AutoencoderDC:
