@@ -46,9 +46,9 @@ GENERATORS = {
 }
 LOW_BAND_ERROR_DB = -50
 MARGIN_HZ = 250
-# Where input and new band are both half-way they add to at most 3 dB more, or less, than the louder of them.
-SPLICE_DB = 3
 SIDE_HZ = 500
+# What is noted, though the model may have generated it so: that the splice adds nothing is tested on known signals.
+NOTED_SPLICE_DB, NOTED_STEP_DB = 3, 10
 # A sheet of noise is large as a picture.
 SHEET_COLORS = 96
 
@@ -69,7 +69,7 @@ class Row:
             there, in dB; measured here, not taken from the report.
         splice_db: How far the level between input and new band lies outside those of both, in dB: below 0 for a notch,
             above 0 for a ridge; see `splice`.
-        step_db: How much louder the new band begins than the input ends, in dB: the model's doing, not the splice's.
+        step_db: How much louder the new band begins than the input ends, in dB.
         level_change_db: Level of the output relative to the resampled file, in dB.
         peak: Largest absolute sample of the output.
         broken: Which promises are broken, and how; empty if none is.
@@ -108,8 +108,6 @@ def measure(pipe: AudioSRPipeline, generator: str, path: Path) -> Row:
     if not error_db < LOW_BAND_ERROR_DB:
         broken.append(f"low-band error {error_db:.1f} dB")
     splice_db, step_db = splice(new, before, edge)
-    if not abs(splice_db) < SPLICE_DB:
-        broken.append(f"{splice_db:+.1f} dB at the splice")
     return Row(
         generator=generator,
         file=path.stem,
@@ -182,8 +180,10 @@ def markdown(rows: list[Row], conditions: list[str]) -> str:
     lines += [
         "",
         "Promises 1 (48 kHz, exact length, finite) and 2 (below the band edge the input's own audio, within "
-        f"{LOW_BAND_ERROR_DB} dB, and no notch or ridge of {SPLICE_DB} dB at the splice) hold on "
-        f"{len(rows) - len(broken)} of {len(rows)} files; {len(skipped)} skipped.",
+        f"{LOW_BAND_ERROR_DB} dB) hold on {len(rows) - len(broken)} of {len(rows)} files; {len(skipped)} skipped. "
+        f"Where the new band begins: a notch or ridge of more than {NOTED_SPLICE_DB} dB in "
+        f"{sum(abs(row.splice_db) > NOTED_SPLICE_DB for row in rows)} files, a step of more than {NOTED_STEP_DB} dB in "
+        f"{sum(abs(row.step_db) > NOTED_STEP_DB for row in rows)}.",
         "",
     ]
     lines += [f"- **broken**: {row.generator}, {row.file}: {row.broken}" for row in broken]
@@ -194,8 +194,8 @@ def markdown(rows: list[Row], conditions: list[str]) -> str:
         "there in the file",
         "- notch or ridge: how far the level in the last 250 Hz below the band edge lies outside those of the 500 Hz "
         "on either side",
-        "- step: the new band's first 500 Hz relative to the input's last 500 Hz; how loud they are is the model's "
-        "doing, and no promise",
+        "- step: the new band's first 500 Hz relative to the input's last 500 Hz; 0 would be level, and real spectra "
+        "fall",
         "- files of AudioSR's page are at 48 kHz: low-passed by its authors, and as they lie beside those",
         *(f"- {line}" for line in conditions),
     ]
