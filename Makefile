@@ -5,7 +5,7 @@ BIN := .venv/bin
 INSTALLED := .venv/.installed
 AUDIOCRAFT := .venv-audiocraft
 
-.PHONY: demo test test-audiocraft lint
+.PHONY: demo test test-audiocraft side-by-side lint
 
 demo: $(INSTALLED)
 	$(BIN)/audiosr-pipeline enhance examples -o out --report --spectrogram
@@ -15,6 +15,10 @@ test: $(INSTALLED)
 
 test-audiocraft: $(AUDIOCRAFT)/.installed
 	$(AUDIOCRAFT)/bin/python -m pytest --no-header -v tests/adapters/test_audiocraft.py
+
+# Makes .venv-audiosr, with the published package.
+side-by-side: $(INSTALLED)
+	$(BIN)/python -m benchmarks.side_by_side
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check

@@ -29,7 +29,7 @@ def make_environment(folder: Path) -> Path:
         packages = subprocess.run([python, "-c", program], stdout=subprocess.PIPE, text=True, check=True).stdout.strip()
         (Path(packages) / "parent.pth").write_text(sysconfig.get_path("purelib"))
         pip = [sys.executable, "-m", "pip", "--python", str(python)]
-        subprocess.run([*pip, "install", "--no-deps", *PACKAGES], check=True)
+        subprocess.run([*pip, "install", "--quiet", "--no-deps", *PACKAGES], check=True)
         installed.write_text("\n".join(PACKAGES))
     return python
 

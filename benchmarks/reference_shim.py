@@ -28,7 +28,6 @@ from typing import Any
 import numpy as np
 import soundfile
 import torch
-import yaml
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
@@ -147,7 +146,8 @@ def run(checkpoint: Path, audio: Path, widths: str, num_steps: int, output: Path
 
     audiosr.pipeline.download_checkpoint = lambda name: str(checkpoint)
     with tempfile.NamedTemporaryFile("w", suffix=".yaml") as file:
-        yaml.safe_dump(config, file)
+        # The package reads YAML, of which JSON is a part.
+        json.dump(config, file)
         file.flush()
         model = audiosr.pipeline.build_model(config=file.name, device="cpu")
     torch.randn = named_noise(num_steps)

@@ -48,8 +48,8 @@ def reference_speed(environment: Path, scratch: str | None) -> list[str]:
         f"- {DURATION_S:g} s of `examples/{SPEECH.name}` at 48 kHz, {ours['num_steps']} steps, eta 1, guidance 3.5",
         "- one thread each; loading is not counted in the seconds",
         f"- a checkpoint of {num_bytes / 1e9:.1f} GB in the official form, at the official widths, random weights",
-        f"- reference: `{PACKAGES[0]}` from the package index with the libraries below, without CLAP, which it builds and "
-        "never calls (`benchmarks/reference_shim.py`): as published, it takes 0.8 GB more",
+        f"- reference: `{PACKAGES[0]}` from the package index with the libraries below, without CLAP, which it builds "
+        "and never calls (`benchmarks/reference_shim.py`): as published, it takes 0.8 GB more",
         *(f"- {line}" for line in software_and_hardware()),
     ]
     return lines

@@ -19,10 +19,10 @@ class AssemblySettings:
     ldm: str = "runs/ldm/best"
     vocoder: str = "runs/vocoder/best"
     output: str = "runs/audiosr-mini"
-    num_inference_steps: int = 16
+    num_inference_steps: int = 10
     guidance_scale: float = 1.0
     eta: float = 0.0
-    window_s: float = 5.12
+    window_s: float = 2.56
 
 
 def assemble(settings: AssemblySettings) -> None:
