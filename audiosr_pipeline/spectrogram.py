@@ -65,7 +65,7 @@ def save_spectrogram_sheet(path: Path | str, rows: Mapping[str, Mapping[str, Cli
     drawn = BytesIO()
     figure.savefig(drawn, format="png", dpi=80)
     # A sheet is published: with 256 colours, which show no less, it takes a third.
-    Image.open(drawn).convert("RGB").quantize().save(path, format="png", optimize=True)
+    Image.open(drawn).convert("RGB").quantize(method=Image.Quantize.MAXCOVERAGE).save(path, format="png", optimize=True)
 
 
 def spectrogram_db(audio: np.ndarray, sampling_rate: int) -> np.ndarray:
