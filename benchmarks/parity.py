@@ -26,10 +26,10 @@ LATENT_SHAPE = (1, 16, 64, 32)
 NUM_STEPS, GUIDANCE_SCALE, ETA = 5, 3.5, 1.0
 WHAT_IS_COMPARED = """\
 From the low-passed mel spectrogram on, both compute the same. What comes before differs on purpose: resampling is
-band-limited by soxr, the cutoff is the paper's 99 % roll-off, the low-pass is always of the paper's type where the
-reference draws one of four, and levels are restored at the end. The condition is the posterior's mode in our pipeline;
-here it is drawn with the reference's noise. A bound is ten times the error that was measured when the components were
-chosen, or 1e-5 of the largest value if that is more."""
+band-limited by soxr, the cutoff is the input's band edge and not its roll-off, the low-pass is always of the paper's
+type where the reference draws one of four, and levels are restored at the end. The condition is the posterior's mode in
+our pipeline; here it is drawn with the reference's noise. A bound is ten times the error that was measured when the
+components were chosen, or 1e-5 of the largest value if that is more."""
 
 
 def load_recipe_pipeline(is_narrow: bool) -> AudioSRPipeline:

@@ -22,7 +22,8 @@ def find_cutoff(audio: np.ndarray, sampling_rate: int = 48_000) -> float:
     """Roll-off: the frequency below which 99 % of the time-summed STFT magnitude lies (paper, section 3.2).
 
     One value for the clip, over all its channels and its whole length; the roll-off of single frames misjudges real
-    recordings, because silent and loud frames count alike.
+    recordings, because silent and loud frames count alike. The pipeline cuts at `find_bandwidth` instead; passed to it
+    as `cutoff_freq`, the roll-off gives the paper's own procedure.
 
     Args:
         audio: Waveforms `(channels, num_samples)`.

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from audiosr_pipeline.dsp.cutoff import find_bandwidth, find_cutoff
+from audiosr_pipeline.dsp.cutoff import find_bandwidth
 from audiosr_pipeline.dsp.lossy import hole_share
 from audiosr_pipeline.dsp.silence import SILENCE_LEVEL
 from audiosr_pipeline.pipelines.inputs import Clip
@@ -49,17 +49,17 @@ def inspect_clip(
         return Inspection(float(cutoff_freq), float(cutoff_freq), "enhanced", "cutoff_freq was given", tuple(notes))
     nyquist = min(clip.sampling_rate, 48_000) / 2
     # A clip of a few milliseconds has a spectrum too coarse to end where its rate does.
-    roll_off, bandwidth = min(find_cutoff(audio), nyquist), min(find_bandwidth(audio), nyquist)
+    band_edge = min(find_bandwidth(audio), nyquist)
+    # Not the paper's roll-off (`find_cutoff`): in dark clips it lies octaves lower, and the model would make anew what
+    # the input has up to its band edge, arriving there at another level. In training too, the band ends at the cutoff.
+    cutoff_freq = min(max(band_edge, LOWEST_CUTOFF), HIGHEST_CUTOFF)
     notes = []
-    cutoff_freq = min(max(roll_off, LOWEST_CUTOFF), HIGHEST_CUTOFF)
-    if cutoff_freq != roll_off:
-        notes.append(f"roll-off {roll_off:.0f} Hz is outside 2-16 kHz: {cutoff_freq:.0f} Hz is used")
-    if bandwidth < 0.9 * nyquist:
-        notes.append(f"content ends at {bandwidth:.0f} Hz, below the {nyquist:.0f} Hz of its rate")
-    holes = hole_share(audio, bandwidth)
+    if band_edge < 0.9 * nyquist:
+        notes.append(f"content ends at {band_edge:.0f} Hz, below the {nyquist:.0f} Hz of its rate")
+    holes = hole_share(audio, band_edge)
     if holes > HOLE_SHARE:
         notes.append(f"lossy coding: {100 * holes:.0f} % of the upper octave is holes, which are left as they are")
-    bandwidth = max(bandwidth, cutoff_freq)
+    bandwidth = max(band_edge, cutoff_freq)
     if bandwidth >= FULL_BAND_HZ and on_full_band != "run":
         reason = f"full band: content up to {bandwidth:.0f} Hz"
         if on_full_band == "error":
@@ -67,4 +67,6 @@ def inspect_clip(
                 f'the clip is {reason}; on_full_band="skip" leaves it alone, "run" treats it all the same.'
             )
         return Inspection(cutoff_freq, bandwidth, "left_alone", reason, tuple(notes))
+    if cutoff_freq != band_edge:
+        notes.append(f"band edge {band_edge:.0f} Hz is outside 2-16 kHz: the cutoff is {cutoff_freq:.0f} Hz")
     return Inspection(cutoff_freq, bandwidth, "enhanced", f"content up to {bandwidth:.0f} Hz", tuple(notes))

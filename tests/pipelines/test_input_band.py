@@ -2,10 +2,13 @@
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import signal
 
+from audiosr_pipeline.dsp.cutoff import find_cutoff
+from audiosr_pipeline.dsp.low_band import num_low_mels
 from audiosr_pipeline.dsp.resample import resample
 from audiosr_pipeline.pipelines.inputs import load_clips
 from tests.conftest import build_tiny_pipeline
@@ -104,6 +107,28 @@ def test_an_input_that_fades_out_towards_its_edge_is_spliced_where_it_has_lost_3
     assert 6_500 < bandwidth < 7_800
     assert -3.5 < difference_db.min() and difference_db.max() < 0.3
     assert np.abs(difference_db[frequencies > bandwidth + 50]).max() < 0.1
+
+
+def test_the_model_gets_what_the_input_has_up_to_the_band_edge():
+    """Also where the roll-off lies far lower: the content between the two isn't generated anew."""
+    quiet_highs = band_limited(noise(1.0, 16_000), 2_000, 16_000) + 1e-3 * noise(1.0, 16_000, seed=1)
+    pipe = build_tiny_pipeline(default_num_inference_steps=1, window_s=5.12)
+    (clip,) = load_clips([quiet_highs], 16_000)
+    prepared = pipe.preprocess(clip)
+    bandwidth = prepared.inspection.bandwidth
+    assert find_cutoff(prepared.audio) < 2_100 and bandwidth > 7_200
+
+    low = num_low_mels(bandwidth, pipe.feature_extractor.mel_edges)
+    whole = prepared.gain * torch.from_numpy(prepared.audio - prepared.audio.mean())
+    own = pipe.feature_extractor(whole)[..., :low]
+    # The low-pass ripples 0.1 dB, 0.012 in the natural logarithm; the last frames see where the clip ends.
+    inside = slice(3, own.shape[2] - 3)
+    assert (prepared.mel[:, :, inside, :low] - own[:, :, inside]).abs().max() < 0.02
+
+    heard = []
+    pipe.vocoder.register_forward_pre_hook(lambda _, inputs: heard.append(inputs[0]))
+    pipe([quiet_highs], 16_000)
+    assert torch.equal(heard[0][:, :, :low], prepared.mel[:, 0, :, :low])
 
 
 def test_above_the_band_edge_all_is_generated(loud_pipeline):
