@@ -123,13 +123,17 @@ def draw_crop(recordings: Sequence[Recording], num_samples: int, rng: np.random.
 
 
 def _read_crop(recording: Recording, num_samples: int, rng: np.random.Generator) -> np.ndarray:
-    """A random crop `(1, num_samples)` of a random channel at 48 kHz, without DC, its peak at most 1."""
+    """A random crop `(1, num_samples)` of a random channel at 48 kHz, without DC; silence where the file has none."""
     wanted_s = num_samples / SAMPLING_RATE
     start_s = rng.uniform(-MARGIN_S, max(0.0, recording.duration_s - wanted_s) + MARGIN_S)
     segment = read_segment(recording.path, start_s, wanted_s)
-    audio = resample(segment[rng.integers(len(segment)), None], recording.sampling_rate, SAMPLING_RATE)
-    audio = np.pad(audio, ((0, 0), (0, max(0, num_samples - audio.shape[-1]))))[:, :num_samples]
-    return audio - audio.mean()
+    channel = segment[rng.integers(len(segment))]
+    # The silence outside the file has no DC: without it too, it would step to and from the file's.
+    sounding = np.trim_zeros(channel)
+    if len(sounding):
+        sounding -= sounding.mean()
+    audio = resample(channel[None], recording.sampling_rate, SAMPLING_RATE)
+    return np.pad(audio, ((0, 0), (0, max(0, num_samples - audio.shape[-1]))))[:, :num_samples]
 
 
 def draw_validation_crops(

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from audiosr_pipeline.models.feature_extractor import MelFeatureExtractor
 from audiosr_pipeline.pipelines.audiosr import UNCONDITIONAL_LATENT
+from audiosr_pipeline.training.cliff import continue_band
 from audiosr_pipeline.training.dataset import read_manifest
 from audiosr_pipeline.training.loop import Batch, TrainingSettings, train
 
@@ -72,8 +73,9 @@ def train_ldm(settings: LDMSettings) -> None:
 
     def loss_of(batch: Batch, generator: torch.Generator) -> Tensor:
         with torch.no_grad():
-            mels = feature_extractor(torch.cat([batch["audio"], batch["lowpassed"]]))
-            clean, condition = vae.encode(mels).latent.chunk(2)
+            mel, lowpassed = feature_extractor(torch.cat([batch["audio"], batch["lowpassed"]])).chunk(2)
+            mel = torch.stack([continue_band(clip, feature_extractor.log_floor) for clip in mel])
+            clean, condition = vae.encode(torch.cat([mel, lowpassed])).latent.chunk(2)
         clean = clean * scaling_factor
         batch_size = len(clean)
         dropped = torch.rand(batch_size, generator=generator) < settings.condition_dropout

@@ -199,6 +199,17 @@ def test_offsets_are_removed(tmp_path):
     assert audio.mean().abs() < 0.02 * audio.abs().max()
 
 
+def test_a_short_file_s_offset_is_removed_and_the_silence_around_it_stays_silent(tmp_path):
+    recording = file_of(tmp_path, tone(1_000, 0.5) + np.float32(0.3))
+    for seed in range(4):
+        audio = draw_crop([recording], 96_000, np.random.default_rng(seed))["audio"]
+        sounding = audio[audio != 0]
+        # At most 0.2 s of it lies before the crop.
+        assert 0.29 * 48_000 < len(sounding) <= 0.5 * 48_000
+        # What is cut off may end within a period of the tone, of 48 samples.
+        assert sounding.mean().abs() < 0.01 * audio.abs().max()
+
+
 def test_the_same_seed_gives_the_same_crops(manifest):
     training, validation = read_manifest([manifest])
 

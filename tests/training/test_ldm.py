@@ -4,6 +4,7 @@ import copy
 import json
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 import torch
 from diffusers import DDIMScheduler
@@ -12,8 +13,10 @@ from torch import nn
 from audiosr_pipeline.models.feature_extractor import MelFeatureExtractor
 from audiosr_pipeline.pipelines.audiosr import UNCONDITIONAL_LATENT
 from audiosr_pipeline.training import ldm
+from audiosr_pipeline.training.cliff import continue_band
 from audiosr_pipeline.training.dataset import draw_validation_crops, read_manifest
 from audiosr_pipeline.training.ldm import LDMSettings, build_scheduler, build_unet, train_ldm
+from tests.signals import band_limited, noise
 
 
 @pytest.fixture
@@ -93,6 +96,13 @@ def scaled_latents(pipeline, audio):
         return pipeline.encode(MelFeatureExtractor()(audio))
 
 
+def continued_latents(pipeline, audio):
+    extractor = MelFeatureExtractor()
+    mel = torch.stack([continue_band(clip, extractor.log_floor) for clip in extractor(audio)])
+    with torch.no_grad():
+        return pipeline.encode(mel)
+
+
 def test_the_condition_is_what_the_pipeline_gives_the_unet(trial, pipeline):
     recorder, batch, loss_of = trial(condition_dropout=0.0)
     loss_of()
@@ -121,7 +131,7 @@ def test_the_target_is_the_velocity_of_the_truth(trial, pipeline):
     assert (last > eighths).all() and (first < eighths + 1 / 8).all()
     assert ldm.TIMESTEP_BIAS < 1
     scheduler = build_scheduler()
-    clean = scaled_latents(pipeline, batch["audio"])
+    clean = continued_latents(pipeline, batch["audio"])
     alpha = scheduler.alphas_cumprod[recorder.timesteps].view(-1, 1, 1, 1)
     noisy = recorder.model_input[:, :16]
     noise = (noisy - alpha.sqrt() * clean) / (1 - alpha).sqrt()
@@ -130,6 +140,28 @@ def test_the_target_is_the_velocity_of_the_truth(trial, pipeline):
     assert without.item() == pytest.approx(velocity.square().mean().item(), rel=1e-3)
     recorder.answer = velocity
     assert loss_of().item() < 1e-4 * without.item()
+
+
+def test_a_recording_that_stops_at_a_cliff_is_learned_without_it(trial, pipeline):
+    recorder, batch, loss_of = trial(condition_dropout=0.0)
+
+    def noisy(audio):
+        batch["audio"] = audio
+        loss_of()
+        return recorder.model_input[:, :16]
+
+    full = torch.from_numpy(np.concatenate([noise(0.64, seed=seed) for seed in range(8)]))
+    limited = torch.from_numpy(band_limited(full.numpy(), 16_000))
+    # Both have the same noise and timesteps, so the difference is that of the latents.
+    difference = noisy(limited) - noisy(full)
+    amplitude = build_scheduler().alphas_cumprod[recorder.timesteps].view(-1, 1, 1, 1).sqrt()
+    with_continuation, without, clean = (
+        latents_of(pipeline, audio)
+        for latents_of, audio in [(continued_latents, limited), (scaled_latents, limited), (scaled_latents, full)]
+    )
+    # Float32 sums of unit noise.
+    assert torch.allclose(difference, amplitude * (with_continuation - clean), atol=1e-4)
+    assert not torch.allclose(difference, amplitude * (without - clean), atol=1e-2)
 
 
 def test_a_few_steps_lower_the_loss(settings_of, pipeline, monkeypatch, tmp_path):
