@@ -21,7 +21,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from scipy import ndimage
+from scipy import ndimage, stats
 from tqdm import tqdm
 
 from audiosr_pipeline import AudioSRPipeline
@@ -43,8 +43,9 @@ SHEET_CLIPS = 6
 UNPROCESSED = "unprocessed"
 NOISE = "noise of the training spectrum, the clip's level"
 FOLLOWING_NOISE = "noise of the training spectrum, following the clip's level"
-SEED_0, SEED_1 = "audiosr-mini, seed 0", "audiosr-mini, seed 1"
-SHUFFLED = "audiosr-mini, seed 0, another clip's condition"
+# By seed.
+OWN = ("audiosr-mini, seed 0", "audiosr-mini, seed 1")
+SHUFFLED = tuple(f"{system}, another clip's condition" for system in OWN)
 SYSTEMS = {
     UNPROCESSED: "the low-passed clip",
     NOISE: (
@@ -52,14 +53,21 @@ SYSTEMS = {
         "its level is the one that, in the octave below the cutoff, equals the clip's"
     ),
     FOLLOWING_NOISE: "the same noise, its level matched in windows of 20 ms instead of once per clip",
-    SEED_0: "`pipe(clip, sampling_rate=48_000, generator=torch.Generator().manual_seed(0)).audios`",
-    SEED_1: "the same with seed 1",
-    SHUFFLED: (
+    OWN[0]: (
+        "`pipe(clip, sampling_rate=48_000, generator=torch.Generator().manual_seed(2 * i)).audios`, where i counts the "
+        "clips by name, from 0: seed s of clip i is 2 i + s, so that each has its own noise"
+    ),
+    OWN[1]: "the same with `manual_seed(2 * i + 1)`",
+    SHUFFLED[0]: (
         "seed 0 again, but the diffusion model is given the condition of the clip half the folder further on by name "
         "(next ones are often alike), repeated or cut to length; the clip's own low band is put back as always"
     ),
+    SHUFFLED[1]: "the same with seed 1",
 }
+LSD_SHOWN = ("ssr_eval", "apbwe")
 COLUMNS = ("lsd", "lsd_lf", "lsd_hf", "lsd_below_edge", "lsd_hf_below_edge")
+# What tells whether the condition matters: measured where nothing has to be guessed.
+PAIRED = {"LSD-HF below edge (`apbwe`)": "lsd_hf_below_edge_apbwe", "variance ratio": "variance_ratio"}
 
 
 @dataclass
@@ -80,6 +88,12 @@ class Results:
     seconds: list[float] = field(default_factory=list)
     audio_s: list[float] = field(default_factory=list)
 
+    def scores(self, cutoff_freq: int, system: str, name: str) -> np.ndarray:
+        """One score of each clip, NaN where it has none."""
+        return np.array(
+            [row[name] for row in self.rows if (row["cutoff_freq"], row["system"]) == (cutoff_freq, system)], float
+        )
+
 
 def measure(clips: dict[str, np.ndarray], pipe: AudioSRPipeline, spectrum: np.ndarray) -> Results:
     """Runs every system on every clip.
@@ -92,29 +106,32 @@ def measure(clips: dict[str, np.ndarray], pipe: AudioSRPipeline, spectrum: np.nd
     results = Results()
     for cutoff_freq in CUTOFF_FREQS:
         inputs = {name: round_to_16_bit(lowpass(audio, cutoff_freq)) for name, audio in clips.items()}
-        outputs = {}
-        for name, audio in tqdm(inputs.items(), desc=f"{cutoff_freq} Hz, generating", unit="clip"):
-            outputs[name] = [generate(pipe, audio, seed, results) for seed in (0, 1)]
-        results.differences_db[cutoff_freq] = [
-            seed_difference(first, second, cutoff_freq) for first, second in outputs.values()
+        outputs = [
+            [generate(pipe, audio, seed_of(index, seed), results) for seed in (0, 1)]
+            for index, audio in enumerate(tqdm(inputs.values(), desc=f"{cutoff_freq} Hz, generating", unit="clip"))
         ]
+        results.differences_db[cutoff_freq] = [seed_difference(*pair, cutoff_freq) for pair in outputs]
         names = list(clips)
         for index, name in enumerate(tqdm(names, desc=f"{cutoff_freq} Hz, scoring", unit="clip")):
-            (seed_0, _), (seed_1, _) = outputs[name]
             other = inputs[names[(index + len(names) // 2) % len(names)]]
             estimates = {
                 UNPROCESSED: inputs[name],
                 NOISE: add_noise(inputs[name], cutoff_freq, spectrum, following=False, seed=index),
                 FOLLOWING_NOISE: add_noise(inputs[name], cutoff_freq, spectrum, following=True, seed=index),
-                SEED_0: seed_0,
-                SEED_1: seed_1,
-                SHUFFLED: generate_from_another(pipe, inputs[name], other, seed=0),
             }
+            for seed in (0, 1):
+                estimates[OWN[seed]], _ = outputs[index][seed]
+                estimates[SHUFFLED[seed]] = generate_from_another(pipe, inputs[name], other, seed_of(index, seed))
             reference = round_to_16_bit(clips[name])
             for system, estimate in estimates.items():
                 scores = evaluate_pair(round_to_16_bit(estimate), reference, cutoff_freq)
                 results.rows.append({"cutoff_freq": cutoff_freq, "system": system, "clip": name, **scores})
     return results
+
+
+def seed_of(index: int, seed: int) -> int:
+    """The generator's seed of a clip in a run: no two share one, or all clips would begin with the same noise."""
+    return 2 * index + seed
 
 
 def generate(pipe: AudioSRPipeline, audio: np.ndarray, seed: int, results: Results) -> tuple[np.ndarray, np.ndarray]:
@@ -235,9 +252,16 @@ def markdown(results: Results, clips: dict[str, np.ndarray], conditions: list[st
             "|---|---|---|---|---|---|---|---|",
         ]
         for system in SYSTEMS:
-            rows = [row for row in results.rows if (row["cutoff_freq"], row["system"]) == (cutoff_freq, system)]
-            cells = [f"{mean(rows, f'{name}_ssr_eval')} / {mean(rows, f'{name}_apbwe')}" for name in COLUMNS]
-            cells += [mean(rows, "energy_error_db", 1), mean(rows, "variance_ratio")]
+            cells = [
+                " / ".join(
+                    mean(results.scores(cutoff_freq, system, f"{name}_{convention}")) for convention in LSD_SHOWN
+                )
+                for name in COLUMNS
+            ]
+            cells += [
+                mean(results.scores(cutoff_freq, system, "energy_error_db"), 1),
+                mean(results.scores(cutoff_freq, system, "variance_ratio")),
+            ]
             lines.append(f"| {system} | {' | '.join(cells)} |")
         above, below = np.nanmean(results.differences_db[cutoff_freq], axis=0)
         lines += [
@@ -245,15 +269,22 @@ def markdown(results: Results, clips: dict[str, np.ndarray], conditions: list[st
             f"Two seeds differ by {above:+.1f} dB in the new band, relative to seed 0's (independent signals of one "
             f"level: +3 dB), and by {below:+.1f} dB below the cutoff, relative to the clip there (clip means).",
             "",
+            "Another clip's condition less the clip's own (mean over the clips, bootstrap 95 % interval):",
+            "",
         ]
-    rows = [row for row in results.rows if (row["cutoff_freq"], row["system"]) == (CUTOFF_FREQS[0], UNPROCESSED)]
-    silent = float(np.mean([row["reference_silent"] for row in rows]))
-    edges = [float(row["reference_edge_freq"]) for row in rows]
-    missing = [
-        f"- At {freq} Hz, LSD-HF below edge is over {count(results, freq, 'lsd_hf_below_edge_apbwe')} and the variance "
-        f"ratio over {count(results, freq, 'variance_ratio')} of {len(clips)} clips: the others have no content there."
-        for freq in CUTOFF_FREQS
-    ]
+        for seed in (0, 1):
+            shown = (f"{title} {shuffled_less_own(results, cutoff_freq, seed, name)}" for title, name in PAIRED.items())
+            lines.append(f"- seed {seed}: {', '.join(shown)}")
+        lines.append("")
+    silent = results.scores(CUTOFF_FREQS[0], UNPROCESSED, "reference_silent").mean()
+    edges = results.scores(CUTOFF_FREQS[0], UNPROCESSED, "reference_edge_freq")
+    missing = []
+    for freq in CUTOFF_FREQS:
+        lsd, ratio = (np.isfinite(results.scores(freq, UNPROCESSED, name)).sum() for name in PAIRED.values())
+        missing.append(
+            f"- At {freq} Hz, LSD-HF below edge is over {lsd} and the variance ratio over {ratio} of {len(clips)} "
+            "clips: the others have no content there."
+        )
     seconds, audio_s = sum(results.seconds), sum(results.audio_s)
     lines += [
         "## How to read it",
@@ -287,16 +318,20 @@ def markdown(results: Results, clips: dict[str, np.ndarray], conditions: list[st
     return "\n".join(lines) + "\n"
 
 
-def count(results: Results, cutoff_freq: int, name: str) -> int:
-    """How many clips have a score at a cutoff; it depends on the true recording alone."""
-    rows = [row for row in results.rows if (row["cutoff_freq"], row["system"]) == (cutoff_freq, UNPROCESSED)]
-    return sum(not math.isnan(float(row[name])) for row in rows)
+def mean(scores: np.ndarray, decimals: int = 2) -> str:
+    """The mean of the clips that have a score; a dash if none has."""
+    return "-" if np.isnan(scores).all() else f"{np.nanmean(scores):.{decimals}f}"
 
 
-def mean(rows: list[dict[str, str | float]], name: str, decimals: int = 2) -> str:
-    """The mean of a score over the rows that have one; a dash if none has."""
-    values = [float(row[name]) for row in rows if not math.isnan(float(row[name]))]
-    return f"{np.mean(values):.{decimals}f}" if values else "-"
+def shuffled_less_own(results: Results, cutoff_freq: int, seed: int, name: str) -> str:
+    """Mean and 95 % interval (percentile bootstrap over the clips) of `SHUFFLED` less `OWN`, clip by clip."""
+    differences = results.scores(cutoff_freq, SHUFFLED[seed], name) - results.scores(cutoff_freq, OWN[seed], name)
+    differences = differences[np.isfinite(differences)]
+    if len(differences) < 2:
+        return "- (fewer than two clips)"
+    drawn = stats.bootstrap((differences,), np.mean, method="percentile", rng=0)
+    low, high = drawn.confidence_interval
+    return f"{differences.mean():+.2f} [{low:+.2f}, {high:+.2f}]"
 
 
 def write_rows(rows: list[dict[str, str | float]], path: Path) -> None:
@@ -358,11 +393,12 @@ def print_table(argv: list[str]) -> None:
 
 def draw_sheet(clips: dict[str, np.ndarray], pipe: AudioSRPipeline, path: Path) -> None:
     """Spectrograms of six clips, evenly spaced by name: low-passed at the lowest cutoff, with seed 0, and the truth."""
-    names = list(clips)[:: max(1, len(clips) // SHEET_CLIPS)][:SHEET_CLIPS]
+    names = list(clips)
     rows = {}
-    for name in names:
+    for index in range(0, len(names), max(1, len(names) // SHEET_CLIPS))[:SHEET_CLIPS]:
+        name = names[index]
         before = round_to_16_bit(lowpass(clips[name], CUTOFF_FREQS[0]))
-        after = generate(pipe, before, 0, Results())[0]
+        after, _ = generate(pipe, before, seed_of(index, 0), Results())
         rows[name] = {
             "before": (before, SAMPLING_RATE),
             "after": (after, SAMPLING_RATE),
