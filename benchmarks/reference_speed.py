@@ -18,7 +18,7 @@ import torch
 from audiosr_pipeline import AudioSRPipeline
 from benchmarks.machine import software_and_hardware
 from benchmarks.measuring import STEPS, peak_memory, timed
-from benchmarks.reference_environment import PACKAGES, make_environment, run_measured
+from benchmarks.reference_environment import KEPT_MEMORY, PACKAGES, make_environment, run_measured
 from benchmarks.side_by_side import DURATION_S, SPEECH, write_clip
 
 
@@ -47,6 +47,7 @@ def reference_speed(environment: Path, scratch: str | None) -> list[str]:
         "",
         f"- {DURATION_S:g} s of `examples/{SPEECH.name}` at 48 kHz, {ours['num_steps']} steps, eta 1, guidance 3.5",
         "- one thread each; loading is not counted in the seconds",
+        f"- glibc told to keep freed memory: {', '.join(f'`{name}={value}`' for name, value in KEPT_MEMORY.items())}",
         f"- a checkpoint of {num_bytes / 1e9:.1f} GB in the official form, at the official widths, random weights",
         f"- reference: `{PACKAGES[0]}` from the package index with the libraries below, without CLAP, which it builds "
         "and never calls (`benchmarks/reference_shim.py`): as published, it takes 0.8 GB more",

@@ -27,6 +27,7 @@ from audiosr_pipeline.models.feature_extractor import MelFeatureExtractor
 from audiosr_pipeline.models.vocoder import ISTFTVocoder
 from audiosr_pipeline.pipelines.inputs import Clip, load_clips
 from audiosr_pipeline.pipelines.inspection import ON_FULL_BAND, Inspection, inspect_clip
+from audiosr_pipeline.pipelines.onednn import OneDNN
 from audiosr_pipeline.pipelines.outputs import AudioSRPipelineOutput, AudioSRReport
 
 # diffusers downloads a model from the Hub only if it knows the module of each component (its issue 6563). No classes
@@ -222,7 +223,8 @@ class AudioSRPipeline(DiffusionPipeline):
             num_inference_steps: Denoising steps, at least 1. None takes the checkpoint's `default_...`, here and below.
             guidance_scale: Weight of classifier-free guidance; 1 is none and half the work.
             eta: Noise added again in each step, 0-1; only for schedulers that take it (DDIM).
-            cutoff_freq: Where the input's own band ends, in Hz; what lies above is replaced. None finds it.
+            cutoff_freq: Where the input's own band ends, in Hz; what lies above is replaced. None finds it. The paper's
+                roll-off is `audiosr_pipeline.dsp.cutoff.find_cutoff`.
             on_full_band: For clips with content beyond 20 kHz: "skip" returns them resampled, "run" generates what is
                 above their band edge, "error" raises.
             generator: One per clip in a list, or one for all: then clip i gets a generator seeded by its i-th draw,
@@ -443,7 +445,8 @@ class AudioSRPipeline(DiffusionPipeline):
 
         def encoded() -> Iterator[Tensor]:
             for window in windows:
-                encoding = self.vae.encode(mel[:, :, window.start * scale : window.stop * scale])
+                with OneDNN():
+                    encoding = self.vae.encode(mel[:, :, window.start * scale : window.stop * scale])
                 latents = encoding.latent_dist.mode() if hasattr(encoding, "latent_dist") else encoding.latent
                 yield latents.float()
 
@@ -529,8 +532,14 @@ class AudioSRPipeline(DiffusionPipeline):
         windows = self._windows(latents.shape[2])
         scale = self.vae_scale_factor
         latents = (latents / self.vae.config.scaling_factor).to(self.vae.dtype)
-        decoded = (self.vae.decode(latents[:, :, window.start : window.stop]).sample.float() for window in windows)
-        mel = merge_windows(decoded, windows, FADE_FRAMES, scale)
+
+        def decoded() -> Iterator[Tensor]:
+            for window in windows:
+                with OneDNN():
+                    decoding = self.vae.decode(latents[:, :, window.start : window.stop])
+                yield decoding.sample.float()
+
+        mel = merge_windows(decoded(), windows, FADE_FRAMES, scale)
         assert prepared.mel is not None
         edges = self.feature_extractor.mel_edges
         mel = replace_low_mel(mel, prepared.mel.to(mel.device), prepared.inspection.cutoff_freq, edges)
@@ -538,8 +547,11 @@ class AudioSRPipeline(DiffusionPipeline):
         def vocoded() -> Iterator[Tensor]:
             for window in self.progress_bar(windows):
                 frames = mel[:, 0, window.start * scale : window.stop * scale].to(self.vocoder.dtype)
-                audio = self.vocoder(frames)[:, : (window.stop - window.start) * self.frame_samples]
-                yield audio.float().cpu()
+                # Where windows overlap they need the same noise.
+                place = {"first_frame": window.start * scale} if isinstance(self.vocoder, ISTFTVocoder) else {}
+                with OneDNN():
+                    audio = self.vocoder(frames, **place)
+                yield audio[:, : (window.stop - window.start) * self.frame_samples].float().cpu()
 
         audio = merge_windows(vocoded(), windows, FADE_FRAMES, self.frame_samples, dim=-1)
         rows = audio[:, : prepared.audio.shape[-1]].div_(prepared.gain).numpy()
@@ -633,9 +645,9 @@ class AudioSRPipeline(DiffusionPipeline):
                 without = torch.cat([window_latents, unconditional.expand_as(window_condition)], dim=1)
                 model_input = torch.cat([model_input, without])
             calls = model_input.to(self.unet.dtype).split(ROWS_PER_CALL)
-            predicted = torch.cat(
-                [self.unet(rows, timestep, encoder_hidden_states=None, return_dict=False)[0].float() for rows in calls]
-            )
+            with OneDNN():
+                rows = [self.unet(call, timestep, encoder_hidden_states=None, return_dict=False)[0] for call in calls]
+            predicted = torch.cat(rows).float()
             if not is_guided:
                 return predicted
             conditional, without = predicted.chunk(2)
