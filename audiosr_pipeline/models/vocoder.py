@@ -7,13 +7,17 @@ from torch import Tensor, nn
 
 from audiosr_pipeline.models.feature_extractor import mel_filter_bank
 
+# 22 s: no ear notices when it comes again.
+NOISE_SAMPLES = 1 << 20
+
 
 class ISTFTVocoder(ModelMixin, ConfigMixin):
     """Vocoder that predicts an STFT and inverts it, after Vocos (arXiv:2306.00814).
 
-    A stack of ConvNeXt blocks at the frame rate predicts phase and a correction to the magnitude. The magnitude it
-    corrects is the mel spectrogram interpolated to linear frequency, so the untrained network already has the right
-    spectral envelope.
+    A stack of ConvNeXt blocks at the frame rate predicts phase, a correction to the magnitude, and how much of each bin
+    is noise. The magnitude it corrects is the mel spectrogram interpolated to linear frequency, so the untrained
+    network already has the right spectral envelope. Without noise, a mel spectrogram that hardly changes would give
+    frames that hardly differ, a buzz at the frame rate. It is always the same noise: the same mel gives the same audio.
 
     Args:
         sampling_rate: Rate of the waveform in Hz.
@@ -52,7 +56,7 @@ class ISTFTVocoder(ModelMixin, ConfigMixin):
             ConvNeXtBlock(hidden_size, intermediate_size, num_layers) for _ in range(num_layers)
         )
         self.norm_out = nn.LayerNorm(hidden_size)
-        self.head = nn.Linear(hidden_size, 3 * num_bins)
+        self.head = nn.Linear(hidden_size, 4 * num_bins)
         nn.init.normal_(self.head.weight, std=0.02)
         nn.init.zeros_(self.head.bias)
         interpolation, offset = _mel_to_linear(sampling_rate, n_fft, n_mels, f_min, f_max)
@@ -60,12 +64,14 @@ class ISTFTVocoder(ModelMixin, ConfigMixin):
         # is named, because torch's default is half precision while such a model is loaded.
         window = torch.hann_window(n_fft, dtype=torch.float32)
         self.interpolation, self.offset, self.window = interpolation, offset, window
+        self.noise = torch.randn(NOISE_SAMPLES, dtype=torch.float32, generator=torch.Generator().manual_seed(0))
 
-    def forward(self, mel: Tensor) -> Tensor:
+    def forward(self, mel: Tensor, first_frame: int = 0) -> Tensor:
         """Synthesises a waveform.
 
         Args:
             mel: Log-mel spectrogram `(batch, num_frames, n_mels)`, natural log.
+            first_frame: Where `mel` begins in a longer one, so that overlapping parts get the same noise.
 
         Returns:
             Waveform `(batch, num_frames * hop_length)`, not bounded.
@@ -74,13 +80,23 @@ class ISTFTVocoder(ModelMixin, ConfigMixin):
         hidden = self.norm_in(self.conv_in(hidden.mT).mT)
         for block in self.blocks:
             hidden = block(hidden)
-        correction, real, imaginary = self.head(self.norm_out(hidden)).float().chunk(3, dim=-1)
+        correction, real, imaginary, noisiness = self.head(self.norm_out(hidden)).float().chunk(4, dim=-1)
         log_magnitude = (mel.float() + self.offset.to(mel.device)) @ self.interpolation.to(mel.device) + correction
         # A magnitude beyond e^6 is no audio; the clamp keeps a bad prediction finite.
         magnitude = log_magnitude.clamp(max=6.0).exp()
         phase = torch.complex(real, imaginary)
-        spectrum = magnitude * phase / phase.abs().clamp(min=1e-6)
+        share = noisiness.sigmoid()
+        noise = self._noise_spectrum(first_frame, mel.shape[1]).to(mel.device)
+        spectrum = magnitude * ((1 - share) * phase / phase.abs().clamp(min=1e-6) + share * noise)
         return self._inverse_stft(spectrum)
+
+    def _noise_spectrum(self, first_frame: int, num_frames: int) -> Tensor:
+        """STFT of white noise in the mel front end's frame grid, `(num_frames, n_fft // 2 + 1)`, of unit mean power."""
+        n_fft, hop_length = self.config.n_fft, self.config.hop_length
+        start = first_frame * hop_length - (n_fft - hop_length) // 2
+        samples = torch.arange(start, start + (num_frames - 1) * hop_length + n_fft) % NOISE_SAMPLES
+        noise = self.noise[samples] / self.window.square().sum().sqrt()
+        return torch.stft(noise, n_fft, hop_length, window=self.window, center=False, return_complex=True).mT
 
     def _inverse_stft(self, spectrum: Tensor) -> Tensor:
         """Overlap-add of `(batch, num_frames, n_fft // 2 + 1)`, in the mel front end's un-centred frame grid."""

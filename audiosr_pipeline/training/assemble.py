@@ -21,7 +21,7 @@ class AssemblySettings:
     output: str = "runs/audiosr-mini"
     num_inference_steps: int = 10
     guidance_scale: float = 1.0
-    eta: float = 0.0
+    eta: float = 1.0
     window_s: float = 2.56
 
 

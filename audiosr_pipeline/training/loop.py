@@ -14,6 +14,7 @@ from torch.utils.data import DataLoader
 from tqdm import tqdm
 
 from audiosr_pipeline.training.dataset import CropDataset, Recording, draw_validation_crops
+from audiosr_pipeline.training.discriminators import Adversary
 
 Batch = dict[str, Tensor]
 
@@ -53,8 +54,11 @@ def train(
     recordings: tuple[list[Recording], list[Recording]],
     settings: TrainingSettings,
     export: Callable[[], None],
+    adversary: Adversary | None = None,
 ) -> None:
     """Trains `model` and exports the moving average of its weights whenever the validation loss is the best so far.
+
+    Against an adversary the latest are exported: what it teaches raises the losses that validation can measure.
 
     The state goes to `<output>/state.pt` at each validation; a run that finds one there goes on from it. The curve
     goes to `<output>/curve.jsonl`, the settings to `<output>/settings.json`.
@@ -65,6 +69,7 @@ def train(
         recordings: Training and validation recordings.
         settings: How to train.
         export: Writes the model; called with the moving average in `model`.
+        adversary: What `loss_of` trains beside the model, to be saved with it.
     """
     torch.set_num_threads(settings.num_threads)
     output = Path(settings.output)
@@ -80,6 +85,8 @@ def train(
         model.load_state_dict(state["model"])
         optimizer.load_state_dict(state["optimizer"])
         ema.load_state_dict(state["ema"])
+        if adversary is not None:
+            adversary.load_state_dict(state["adversary"])
         step, best = state["step"], state["best"]
 
     num_samples = round(settings.crop_s * 48_000)
@@ -112,8 +119,8 @@ def train(
         validation_loss = _validation_loss(loss_of, validation)
         # The last step may have spoilt the weights: they must not replace the good state.
         _check_finite(validation_loss, step, state_file)
-        if validation_loss < best:
-            best = validation_loss
+        if validation_loss < best or adversary is not None:
+            best = min(best, validation_loss)
             export()
         ema.restore(parameters)
         training_loss = sum(losses) / len(losses)
@@ -123,6 +130,8 @@ def train(
             file.write(json.dumps(line) + "\n")
         progress.write(f"step {step}: training {training_loss:.4f}, validation {validation_loss:.4f}")
         state = {"model": model.state_dict(), "optimizer": optimizer.state_dict(), "ema": ema.state_dict()}
+        if adversary is not None:
+            state["adversary"] = adversary.state_dict()
         temporary = state_file.with_suffix(".tmp")
         torch.save({**state, "step": step, "best": best}, temporary)
         os.replace(temporary, state_file)

@@ -81,13 +81,43 @@ def test_inverse_stft_inverts_the_mel_front_end_s_stft():
     assert (again - audio).abs().max() < 1e-5
 
 
+def noisy_vocoder() -> ISTFTVocoder:
+    """All of its spectrum is noise."""
+    vocoder = tiny_vocoder()
+    torch.nn.init.zeros_(vocoder.head.weight)
+    torch.nn.init.constant_(vocoder.head.bias.view(4, -1)[3], 30.0)
+    return vocoder
+
+
+@torch.no_grad()
+def test_noise_has_the_level_and_the_distribution_of_noise():
+    """A constant mel gives white noise at its level, whose magnitudes scatter as those of true noise."""
+    vocoder = noisy_vocoder()
+    audio = vocoder(torch.full((1, 200, 256), -4.0) - vocoder.offset)
+    spectrum = torch.stft(audio[0, 4_800:-4_800], 2_048, 480, window=torch.hann_window(2_048), return_complex=True)
+    # Above 1 kHz, where each mel bin spans several STFT bins.
+    power = spectrum[43:-43].abs().square()
+    assert 0.5 * power.mean().log() == pytest.approx(-4.0, abs=0.05)
+    # The logarithm of an exponential distribution has the standard deviation pi / sqrt(6).
+    assert power.log().std() == pytest.approx(torch.pi / 6**0.5, rel=0.05)
+
+
+@torch.no_grad()
+def test_noise_is_always_the_same_and_not_where_it_is_not_wanted():
+    vocoder, mel = noisy_vocoder(), random_mel(50)
+    assert torch.equal(vocoder(mel), noisy_vocoder()(mel))
+    assert not torch.equal(vocoder(mel), vocoder(mel, first_frame=50))
+    torch.nn.init.constant_(vocoder.head.bias, -30.0)
+    assert (vocoder(mel) - vocoder(mel, first_frame=50)).abs().max() < 1e-6 * vocoder(mel).abs().max()
+
+
 @torch.no_grad()
 def test_windows_with_margins_give_what_the_whole_gives():
     vocoder, mel = tiny_vocoder(), random_mel(200)
     whole = vocoder(mel)
     windows = split_windows(200, 60, 4 + 2 * RECEPTIVE_FIELD)
     assert len(windows) > 3
-    parts = (vocoder(mel[:, window.start : window.stop]) for window in windows)
+    parts = (vocoder(mel[:, window.start : window.stop], window.start) for window in windows)
     merged = merge_windows(parts, windows, 4, 480, dim=-1)
     # Float32 rounds differently in shorter matrices.
     assert (merged - whole).abs().max() < 1e-4 * whole.abs().max()
