@@ -85,6 +85,18 @@ def read_audio(path: Path | str) -> tuple[np.ndarray, int]:
         return audio, file.samplerate
 
 
+def audio_length(path: Path | str) -> tuple[int, int]:
+    """How many samples a file holds, by its header, and its sampling rate in Hz.
+
+    Raises:
+        AudioFileError: If there is no such file, it is no audio, or holds no samples.
+    """
+    with _opened(path) as file:
+        if file.frames == 0:
+            raise AudioFileError(path, "holds no samples")
+        return file.frames, file.samplerate
+
+
 def read_segment(path: Path | str, start_s: float, duration_s: float) -> np.ndarray:
     """Reads part of a file; what lies outside the file is silence.
 
@@ -95,14 +107,19 @@ def read_segment(path: Path | str, start_s: float, duration_s: float) -> np.ndar
 
     Returns:
         `(channels, num_samples)` at the file's own rate, float32.
+
+    Raises:
+        AudioFileError: If there is no such file, it is no audio, or holds values that are no numbers.
     """
-    with soundfile.SoundFile(path) as file:
+    with _opened(path) as file:
         num_samples = round(duration_s * file.samplerate)
         start = round(start_s * file.samplerate)
         inside = min(max(start, 0), file.frames)
         file.seek(inside)
         available = max(0, min(num_samples - (inside - start), file.frames - inside))
         audio = file.read(available, dtype="float32", always_2d=True).T
+    if not np.isfinite(audio).all():
+        raise AudioFileError(path, "holds NaN or infinity")
     segment = np.zeros((audio.shape[0], num_samples), np.float32)
     segment[:, inside - start : inside - start + audio.shape[1]] = audio
     return segment

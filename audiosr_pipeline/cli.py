@@ -4,6 +4,7 @@ Exit codes: 0 all done, 1 some inputs failed and the others are done, 2 bad usag
 """
 
 import argparse
+import dataclasses
 import glob
 import io
 import json
@@ -40,6 +41,10 @@ from audiosr_pipeline.evaluate import evaluate
 from audiosr_pipeline.pipelines.inputs import load_clips
 from audiosr_pipeline.pipelines.inspection import ON_FULL_BAND, inspect_clip
 from audiosr_pipeline.spectrogram import Clip, save_spectrograms
+from audiosr_pipeline.training.assemble import AssemblySettings, assemble
+from audiosr_pipeline.training.ldm import LDMSettings, train_ldm
+from audiosr_pipeline.training.vae import VAESettings, train_vae
+from audiosr_pipeline.training.vocoder import VocoderSettings, train_vocoder
 
 SUBTYPES = {"pcm16": "PCM_16", "pcm24": "PCM_24", "float": "FLOAT"}
 # What can become of a file: the report's actions and the command line's own, in the order of the closing line.
@@ -55,6 +60,14 @@ ENHANCE = "Takes audio files to 48 kHz. What is in OUT already is kept: an inter
 INSPECT = "Prints what is found in audio files, and what `enhance` would do with them; needs no model."
 CONVERT = "Makes a model folder, as enhance --model takes it, from the official AudioSR checkpoint; runs no code in it."
 EVALUATE = "Scores the files of a folder against those of the same name in another."
+TRAIN = "Trains the parts of a model on your audio, and puts them together. On several GPUs: with accelerate launch."
+# Of each part its settings, what carries them out, and what that does.
+TRAINERS: dict[str, tuple[type[Any], Callable[[Any], None], str]] = {
+    "vae": (VAESettings, train_vae, "train the autoencoder"),
+    "ldm": (LDMSettings, train_ldm, "train the diffusion model, for a trained autoencoder"),
+    "vocoder": (VocoderSettings, train_vocoder, "train the vocoder"),
+    "assemble": (AssemblySettings, assemble, "put trained parts together into a model, as enhance --model takes it"),
+}
 INPUTS = "audio files, folders (with their subfolders), patterns like *.wav"
 FULL_BAND = "files that lack no highs are written as they are (skip, the default), run all the same, or failed (error)"
 SEED = "where the noise starts in every file, whatever the others are; default: 0"
@@ -98,6 +111,7 @@ def build_parser() -> Parser:
     add_inspect(commands)
     add_convert(commands)
     add_evaluate(commands)
+    add_train(commands)
     return parser
 
 
@@ -153,6 +167,34 @@ def add_evaluate(commands: Any) -> None:
     option("--output", metavar="CSV", type=Path, help="also write the scores of each file")
     option("--overwrite", action="store_true", help="replace CSV if it is there")
     option("--quiet", action="store_true", help="show no progress")
+
+
+def add_train(commands: Any) -> None:
+    """Options of `train`: each field of a part's settings."""
+    parser = commands.add_parser("train", help="train a model on your audio", description=TRAIN)
+    parts = parser.add_subparsers(required=True, metavar="PART")
+    for name, (settings, run, description) in TRAINERS.items():
+        part = parts.add_parser(name, help=description, description=f"{description[0].upper()}{description[1:]}.")
+        part.set_defaults(command=run_train, settings=settings, run=run)
+        part.add_argument("--preset", choices=settings.presets, default="mini", help="default: %(default)s")
+        for field in dataclasses.fields(settings):
+            is_required = field.default is dataclasses.MISSING
+            part.add_argument(
+                "--" + field.name.replace("_", "-"),
+                # What isn't given comes from the preset.
+                default=argparse.SUPPRESS,
+                required=is_required,
+                help=_help(field),
+                **({"nargs": "+"} if is_required else {"type": type(field.default)}),
+            )
+
+
+def _help(field: Any) -> str:
+    """What a setting's field says of itself, and its default."""
+    text = field.metadata.get("help", "")
+    if field.default is not dataclasses.MISSING:
+        text += f"; default: {field.default}" if field.default != "" else ""
+    return text.replace("%", "%%")
 
 
 def number(kind: Callable[[str], float], lowest: float, highest: float = math.inf) -> Callable[[str], float]:
@@ -466,6 +508,27 @@ def run_evaluate(arguments: argparse.Namespace) -> int:
     for name, reason in evaluation.skipped.items():
         complain(f"{name}: {reason}")
     return 1 if evaluation.skipped else 0
+
+
+def run_train(arguments: argparse.Namespace) -> int:
+    """Trains a part, or puts the parts together; returns the exit code."""
+    values = {
+        field.name: getattr(arguments, field.name)
+        for field in dataclasses.fields(arguments.settings)
+        if hasattr(arguments, field.name)
+    }
+    if "data" in values:
+        values["data"] = tuple(values["data"])
+    try:
+        settings = arguments.settings(**{**arguments.settings.presets[arguments.preset], **values})
+    except ValueError as error:
+        raise UsageError(str(error)) from error
+    try:
+        arguments.run(settings)
+    except (OSError, ValueError, FloatingPointError) as error:
+        complain(one_line(error))
+        return 1
+    return 0
 
 
 def complain(line: str) -> None:

@@ -7,14 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from diffusers import AudioLDM2UNet2DConditionModel, AutoencoderKL, DDIMScheduler
+from diffusers import DDIMScheduler
 from torch import Tensor, nn
-from transformers import SpeechT5HifiGan, SpeechT5HifiGanConfig
 
 from audiosr_pipeline.convert.checkpoint_file import read_tensors
 from audiosr_pipeline.convert.keys import UNET, VAE, VOCODER, official_key, official_shapes
 from audiosr_pipeline.convert.report import ConversionReport, UnusedTensors
 from audiosr_pipeline.models.feature_extractor import MelFeatureExtractor
+from audiosr_pipeline.models.official import build_official_unet, build_official_vae, build_official_vocoder
 
 # The autoencoder a second time: in the reference, this one encodes the condition.
 CONDITION = "cond_stage_models.0.vae."
@@ -172,43 +172,10 @@ def _scale_factor(path: str | Path, tensor: Tensor | None) -> float:
 
 def _networks(widths: dict[str, int], scale_factor: float) -> dict[str, nn.Module]:
     """The networks, without memory for their weights."""
-    unet_channels = [widths["unet"] * factor for factor in (1, 2, 3, 5)]
     with torch.device("meta"):
-        vae = AutoencoderKL(
-            in_channels=1,
-            out_channels=1,
-            down_block_types=["DownEncoderBlock2D"] * 4,
-            up_block_types=["UpDecoderBlock2D"] * 4,
-            block_out_channels=[widths["vae"] * factor for factor in (1, 2, 4, 8)],
-            layers_per_block=2,
-            latent_channels=16,
-            sample_size=256,
-            scaling_factor=scale_factor,
-        )
-        unet = AudioLDM2UNet2DConditionModel(
-            in_channels=32,
-            out_channels=16,
-            down_block_types=["DownBlock2D"] + ["CrossAttnDownBlock2D"] * 3,
-            up_block_types=["CrossAttnUpBlock2D"] * 3 + ["UpBlock2D"],
-            block_out_channels=unet_channels,
-            layers_per_block=2,
-            cross_attention_dim=[[None, None]] * 4,
-            # The number of heads, in spite of its name.
-            attention_head_dim=[channels // 32 for channels in unet_channels],
-        )
-        vocoder = SpeechT5HifiGan(
-            SpeechT5HifiGanConfig(
-                model_in_dim=256,
-                sampling_rate=48_000,
-                upsample_initial_channel=widths["vocoder"],
-                upsample_rates=[6, 5, 4, 2, 2],
-                upsample_kernel_sizes=[12, 10, 8, 4, 4],
-                resblock_kernel_sizes=[3, 7, 11, 15],
-                resblock_dilation_sizes=[[1, 3, 5]] * 4,
-                leaky_relu_slope=0.1,
-                normalize_before=False,
-            )
-        )
+        vae = build_official_vae(widths["vae"], scale_factor)
+        unet = build_official_unet(widths["unet"])
+        vocoder = build_official_vocoder(widths["vocoder"])
     return {"vae": vae.eval(), "unet": unet.eval(), "vocoder": vocoder.eval()}
 
 

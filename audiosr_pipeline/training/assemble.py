@@ -1,36 +1,44 @@
 """Puts trained components together into a pipeline folder."""
 
 from dataclasses import dataclass
+from typing import Any, ClassVar
 
 import torch
-from diffusers import AudioLDM2UNet2DConditionModel, AutoencoderDC
+from diffusers import AudioLDM2UNet2DConditionModel
 
 from audiosr_pipeline.models.feature_extractor import MelFeatureExtractor
-from audiosr_pipeline.models.vocoder import ISTFTVocoder
 from audiosr_pipeline.pipelines.audiosr import AudioSRPipeline
 from audiosr_pipeline.training.ldm import build_scheduler
+from audiosr_pipeline.training.loop import setting
+from audiosr_pipeline.training.vae import load_autoencoder
+from audiosr_pipeline.training.vocoder import load_vocoder
 
 
 @dataclass(frozen=True, kw_only=True)
 class AssemblySettings:
     """Where the components are, and the settings that the pipeline gets by default."""
 
-    vae: str = "runs/vae/best"
-    ldm: str = "runs/ldm/best"
-    vocoder: str = "runs/vocoder/best"
-    output: str = "runs/audiosr-mini"
-    num_inference_steps: int = 10
-    guidance_scale: float = 1.0
-    eta: float = 1.0
-    window_s: float = 2.56
+    presets: ClassVar[dict[str, dict[str, Any]]] = {
+        "mini": {},
+        "paper": {"num_inference_steps": 50, "guidance_scale": 3.5, "window_s": 5.12},
+    }
+
+    vae: str = setting("runs/vae/best", "folder of the trained autoencoder")
+    ldm: str = setting("runs/ldm/best", "folder of the trained UNet")
+    vocoder: str = setting("runs/vocoder/best", "folder of the trained vocoder")
+    output: str = setting("runs/audiosr", "folder of the pipeline")
+    num_inference_steps: int = setting(10, "denoising steps")
+    guidance_scale: float = setting(1.0, "weight of the guidance")
+    eta: float = setting(1.0, "noise added in each step, 0 to 1")
+    window_s: float = setting(2.56, "what the UNet sees at a time, in seconds: the length of its training's crops")
 
 
 def assemble(settings: AssemblySettings) -> None:
     """Writes the pipeline to `settings.output`; the UNet and the vocoder in half precision, which loads as single."""
     pipe = AudioSRPipeline(
-        vae=AutoencoderDC.from_pretrained(settings.vae),
+        vae=load_autoencoder(settings.vae),
         unet=AudioLDM2UNet2DConditionModel.from_pretrained(settings.ldm, dtype=torch.float16),
-        vocoder=ISTFTVocoder.from_pretrained(settings.vocoder, dtype=torch.float16),
+        vocoder=load_vocoder(settings.vocoder, dtype=torch.float16),
         feature_extractor=MelFeatureExtractor(),
         scheduler=build_scheduler(),
         default_num_inference_steps=settings.num_inference_steps,

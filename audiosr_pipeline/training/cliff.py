@@ -43,7 +43,7 @@ def find_cliff(mel: Tensor, log_floor: float) -> int:
     def level(start: Tensor, stop: Tensor) -> Tensor:
         return (sums[:, stop] - sums[:, start]) / (stop - start)
 
-    cliffs = torch.arange(LOWEST_CLIFF, n_mels - NUM_ABOVE + 1)
+    cliffs = torch.arange(LOWEST_CLIFF, n_mels - NUM_ABOVE + 1, device=mel.device)
     top, bottom = cliffs - NUM_LEFT_OUT, cliffs + NUM_LEFT_OUT
     below = level(top - NUM_BELOW, top)
     above = level(bottom, (bottom + NUM_ABOVE).clamp(max=n_mels))
@@ -76,8 +76,8 @@ def continue_band(mel: Tensor, log_floor: float) -> Tensor:
         return mel
     known = cliff - NUM_ON_SLOPE
     missing = n_mels - known
-    bins = torch.arange(NUM_TREND) - (NUM_TREND - 1) / 2
+    bins = torch.arange(NUM_TREND, device=mel.device) - (NUM_TREND - 1) / 2
     trend = (mel[..., known - NUM_TREND : known].mean((0, 1)) * bins).sum() / bins.square().sum()
-    falling = trend.clamp(-STEEPEST_TREND, 0.0) * (2 * torch.arange(missing) + 1)
+    falling = trend.clamp(-STEEPEST_TREND, 0.0) * (2 * torch.arange(missing, device=mel.device) + 1)
     mirrored = (mel[..., known - missing : known].flip(-1) + falling).clamp(min=log_floor)
     return torch.cat([mel[..., :known], torch.maximum(mel[..., known:], mirrored)], dim=-1)

@@ -1,30 +1,44 @@
-"""Random crops of the files that a manifest lists."""
+"""Random crops of recordings, each a function of the run's seed and of its number in the stream alone.
+
+So nothing has to be remembered to go on with a stream, and it is the same whatever the number of processes.
+"""
 
 import csv
+import logging
 import re
 import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
-from torch.utils.data import IterableDataset
+from torch.utils.data import Dataset, default_collate
 
-from audiosr_pipeline.audio_io import read_segment
+from audiosr_pipeline.audio_io import AudioFileError, audio_files, audio_length, read_segment
 from audiosr_pipeline.dsp.resample import resample
+from audiosr_pipeline.training.degrade import DegradationShares, degrade, draw_degradation
 from audiosr_pipeline.training.simulate import draw_lowpass, simulate_low_resolution
 
-FREE_LICENCES = re.compile(r"(CC0|CC-BY|Public domain)(-\d+(\.\d+)*)?$")
+FREE_LICENCES = r"(CC0|CC-BY|Public domain)(-\d+(\.\d+)*)?"
+KINDS = ("speech", "music", "effects")
 VALIDATION_SHARE = 16
+# They are held in memory.
+MAX_VALIDATION_CROPS = 128
+MAX_DRAWS = 50
+NO_DEGRADATION = DegradationShares()
 MARGIN_S = 0.1
 SAMPLING_RATE = 48_000
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class Recording:
-    """One row of a manifest: where the audio is, how long it is, its rate in Hz and its kind."""
+    """Where the audio is, its kind (of `KINDS`), how long it is, and its rate in Hz."""
 
     path: Path
     kind: str
@@ -32,78 +46,176 @@ class Recording:
     sampling_rate: int
 
 
-def read_manifest(manifests: Sequence[Path | str]) -> tuple[list[Recording], list[Recording]]:
-    """Reads the training rows of CSV manifests and splits them into training and validation recordings.
+def find_recordings(
+    data: Sequence[Path | str], licences: str = FREE_LICENCES
+) -> tuple[list[Recording], list[Recording]]:
+    """Finds what can be trained on in folders and CSV manifests, and holds a sixteenth of it out for validation.
 
-    Only rows with `split == "train"` and a licence of `FREE_LICENCES` (CC0, CC-BY, public domain) count. Takes of one
-    recording (`...-A`, `...-B`) stay on one side.
+    In a folder that is every file that is named as audio, also in its subfolders; all count as effects. In a manifest
+    it is the rows with a licence that `licences` matches, and with "train" in `split` if there is such a column. Files
+    that can't be read are left out with a warning. Takes of one recording (`...-A`, `...-B`) stay on one side.
 
     Args:
-        manifests: CSV files with the columns `path` (relative to the manifest), `split`, `kind`, `licence`,
-            `duration_s` and `sample_rate`.
+        data: Folders, and CSV files with the columns `path` (relative to the manifest) and `licence`. Columns that may
+            be missing: `split`, `kind` (of `KINDS`; effects), `duration_s` and `sample_rate` (as the file says).
+        licences: Regular expression of the whole licence.
 
     Returns:
         Training and validation recordings.
 
     Raises:
-        ValueError: If no row can be used.
+        OSError: If there is no such folder or manifest.
+        ValueError: If a manifest isn't one, or fewer than two recordings are found.
     """
-    training: list[Recording] = []
-    validation: list[Recording] = []
-    for manifest in map(Path, manifests):
-        with manifest.open(newline="") as file:
-            for row in csv.DictReader(file):
-                if row["split"] != "train" or not FREE_LICENCES.match(row["licence"]):
-                    continue
-                recording = Recording(
-                    manifest.parent / row["path"], row["kind"], float(row["duration_s"]), int(row["sample_rate"])
-                )
-                take_of = re.sub(r"-[A-Z]$", "", recording.path.stem)
-                held_out = zlib.crc32(take_of.encode()) % VALIDATION_SHARE == 0
-                (validation if held_out else training).append(recording)
-    if not training or not validation:
+    found: list[Recording] = []
+    num_files = 0
+    for row in chain.from_iterable(_folder_rows(path) if path.is_dir() else _rows(path) for path in map(Path, data)):
+        if row.get("split", "train") != "train" or ("licence" in row and not re.fullmatch(licences, row["licence"])):
+            continue
+        num_files += 1
+        try:
+            found.append(_recording(row))
+        except AudioFileError as error:
+            logger.warning("skipped: %s", error)
+    if len(found) < num_files:
+        logger.warning("%d of %d files skipped", num_files - len(found), num_files)
+    # Takes of one recording have one number.
+    numbers = [zlib.crc32(re.sub(r"-[A-Z]$", "", recording.path.stem).encode()) for recording in found]
+    if len(set(numbers)) < 2:
         raise ValueError(
-            f"manifests {[str(m) for m in manifests]} give {len(training)} training and {len(validation)} validation "
-            "recordings; both are needed: rows with split 'train' and a CC0, CC-BY or public-domain licence."
+            f"{', '.join(map(str, data))}: {len(found)} of {num_files} files can be trained on; needed are two "
+            'recordings, one of them for validation. Of a manifest, rows count whose split is "train" and whose '
+            f"licence matches {licences}."
         )
+    # A small collection may have none that is drawn to be held out, or no other.
+    held_out = {number for number in numbers if number % VALIDATION_SHARE == 0}
+    if not held_out or len(held_out) == len(set(numbers)):
+        held_out = {min(numbers)}
+    training = [recording for recording, number in zip(found, numbers, strict=True) if number not in held_out]
+    validation = [recording for recording, number in zip(found, numbers, strict=True) if number in held_out]
     return training, validation
 
 
-class CropDataset(IterableDataset):
-    """An endless stream of crops: the truth, and the same crop low-passed at a random cutoff.
+def _folder_rows(folder: Path) -> Iterator[dict[str, Any]]:
+    return ({"path": path} for path in audio_files(folder))
 
-    Every item is `{"audio": (num_samples,), "lowpassed": (num_samples,), "cutoff_freq": ()}` at 48 kHz.
+
+def _rows(manifest: Path) -> Iterator[dict[str, Any]]:
+    """The rows of a manifest, with whole paths, and zero for numbers that aren't there."""
+    with manifest.open(newline="") as file:
+        rows = csv.DictReader(file)
+        try:
+            if missing := {"path", "licence"} - set(rows.fieldnames or ()):
+                raise ValueError(f"it has no column {', '.join(sorted(missing))}")
+            for row in rows:
+                if row.get("kind", "effects") not in KINDS:
+                    raise ValueError(f"the kind of {row['path']} is {row['kind']}; accepted are {', '.join(KINDS)}")
+                duration_s, sampling_rate = float(row.get("duration_s") or 0), int(row.get("sample_rate") or 0)
+                path = manifest.parent / row["path"]
+                yield {**row, "path": path, "duration_s": duration_s, "sample_rate": sampling_rate}
+        except (ValueError, csv.Error) as error:
+            raise ValueError(f"{manifest}: is no manifest of audio files: {error}.") from error
+
+
+def _recording(row: dict[str, Any]) -> Recording:
+    path, kind = row["path"], row.get("kind", "effects")
+    if row.get("duration_s") and row.get("sample_rate"):
+        return Recording(path, kind, row["duration_s"], row["sample_rate"])
+    num_samples, sampling_rate = audio_length(path)
+    return Recording(path, kind, num_samples / sampling_rate, sampling_rate)
+
+
+def generator_for(*numbers: int) -> torch.Generator:
+    """A generator that begins where the numbers say, far from where others make it begin."""
+    seed = np.random.SeedSequence(numbers).generate_state(1, np.uint64)[0]
+    return torch.Generator().manual_seed(int(seed))
+
+
+def crop_generators(batch: dict[str, Tensor], seed: int) -> list[torch.Generator]:
+    """A generator for each crop, so that what is drawn for it doesn't depend on what it is batched with."""
+    return [generator_for(seed, index) for index in batch["index"].tolist()]
+
+
+class CropDataset(Dataset):
+    """Crops of recordings: the truth, and the same crop low-passed at a random cutoff.
+
+    Item i depends on the seed and i alone; there is one for every i from 0 on. It is `{"audio": (num_samples,),
+    "lowpassed": (num_samples,), "cutoff_freq": (), "index": (), "num_skipped": ()}` at 48 kHz. Silent crops, and
+    recordings that can't be read, are passed over: of the latter `num_skipped` says how many, and a warning which.
 
     Args:
         recordings: Files to draw from; within a kind, a file is drawn in proportion to its duration, at most 60 s.
         num_samples: Length of a crop in samples at 48 kHz.
         kind_weights: Share of each kind in the stream.
-        seed: Start of the stream; each worker has its own.
+        seed: Of the stream.
+        degradation: Shares of the low-passed crops that suffer more than the low-pass.
+
+    Raises:
+        ValueError: If no recording is of a kind with a share.
     """
 
-    def __init__(self, recordings: Sequence[Recording], num_samples: int, kind_weights: dict[str, float], seed: int):
-        self.recordings = {kind: [r for r in recordings if r.kind == kind] for kind in kind_weights}
+    def __init__(
+        self,
+        recordings: Sequence[Recording],
+        num_samples: int,
+        kind_weights: dict[str, float],
+        seed: int,
+        degradation: DegradationShares = NO_DEGRADATION,
+    ):
         self.num_samples = num_samples
-        self.kind_weights = kind_weights
         self.seed = seed
-
-    def __iter__(self) -> Iterator[dict[str, Tensor]]:
-        worker = torch.utils.data.get_worker_info()
-        rng = np.random.default_rng([self.seed, worker.id if worker else 0])
-        kinds = [kind for kind, weight in self.kind_weights.items() if weight and self.recordings[kind]]
-        weights = np.array([self.kind_weights[kind] for kind in kinds])
+        self.degradation = degradation
+        self.recordings = {
+            kind: [recording for recording in recordings if recording.kind == kind]
+            for kind, weight in kind_weights.items()
+            if weight > 0
+        }
+        self.kinds = [kind for kind, members in self.recordings.items() if members]
+        if not self.kinds:
+            found = sorted({recording.kind for recording in recordings})
+            raise ValueError(f"the recordings are of the kinds {found}, and the shares {kind_weights}: none is left.")
+        weights = np.array([kind_weights[kind] for kind in self.kinds])
+        self.kind_shares = weights / weights.sum()
         # A short file must not be drawn as often as a long one, nor may a long one drown all the others.
-        shares = {kind: np.array([min(r.duration_s, 60.0) for r in self.recordings[kind]]) for kind in kinds}
-        while True:
-            kind = kinds[rng.choice(len(kinds), p=weights / weights.sum())]
-            # Instrument libraries hold single notes: two at a time are closer to music.
-            num_recordings = 2 if kind == "music" and rng.random() < 0.5 else 1
-            chosen = rng.choice(len(shares[kind]), size=num_recordings, p=shares[kind] / shares[kind].sum())
-            yield draw_crop([self.recordings[kind][index] for index in chosen], self.num_samples, rng)
+        lengths = {kind: np.array([min(r.duration_s, 60.0) for r in self.recordings[kind]]) for kind in self.kinds}
+        self.shares = {kind: length / length.sum() for kind, length in lengths.items()}
+        self._reported: set[str] = set()
+
+    def __getitem__(self, index: int) -> dict[str, Tensor]:
+        rng = np.random.default_rng([self.seed, index])
+        num_skipped = 0
+        for _ in range(MAX_DRAWS):
+            try:
+                crop = draw_crop(self._draw_recordings(rng), self.num_samples, rng, self.degradation)
+            except AudioFileError as error:
+                num_skipped += 1
+                if str(error) not in self._reported:
+                    self._reported.add(str(error))
+                    logger.warning("skipped: %s", error)
+                continue
+            if crop["audio"].any():
+                return {**crop, "index": torch.tensor(index), "num_skipped": torch.tensor(num_skipped)}
+        raise ValueError(
+            f"of {MAX_DRAWS} crops in a row {num_skipped} could not be read and the others are silent: look at "
+            f"{self.recordings[self.kinds[0]][0].path} and the other recordings."
+        )
+
+    def _draw_recordings(self, rng: np.random.Generator) -> list[Recording]:
+        kind = self.kinds[rng.choice(len(self.kinds), p=self.kind_shares)]
+        recordings = self.recordings[kind]
+        # Instrument libraries hold single notes: two at a time are closer to music.
+        num_recordings = 2 if kind == "music" and len(recordings) > 1 and rng.random() < 0.5 else 1
+        chosen = rng.choice(len(recordings), size=num_recordings, replace=False, p=self.shares[kind])
+        return [recordings[number] for number in chosen]
 
 
-def draw_crop(recordings: Sequence[Recording], num_samples: int, rng: np.random.Generator) -> dict[str, Tensor]:
-    """One random crop of the recordings' sum, at a random level, with its low-passed version."""
+def draw_crop(
+    recordings: Sequence[Recording],
+    num_samples: int,
+    rng: np.random.Generator,
+    degradation: DegradationShares = NO_DEGRADATION,
+) -> dict[str, Tensor]:
+    """One random crop of the recordings' sum, at a random level, with its low-passed and maybe degraded version."""
     margin = int(MARGIN_S * SAMPLING_RATE)
     audio = np.zeros((1, num_samples + 2 * margin), np.float32)
     for recording in recordings:
@@ -114,6 +226,8 @@ def draw_crop(recordings: Sequence[Recording], num_samples: int, rng: np.random.
     audio = (gain * audio).astype(np.float32)
     settings = draw_lowpass(rng)
     lowpassed = simulate_low_resolution(audio, settings)
+    suffered = draw_degradation(rng, settings.cutoff_freq, degradation)
+    lowpassed = degrade(lowpassed, suffered, settings.cutoff_freq)
     inner = slice(margin, margin + num_samples)
     return {
         "audio": torch.from_numpy(audio[0, inner].copy()),
@@ -139,10 +253,18 @@ def _read_crop(recording: Recording, num_samples: int, rng: np.random.Generator)
 def draw_validation_crops(
     recordings: Sequence[Recording], num_samples: int, batch_size: int, seed: int
 ) -> list[dict[str, Tensor]]:
-    """One crop of each recording, the same for the same seed, in batches."""
-    rng = np.random.default_rng(seed)
-    crops = [draw_crop([recording], num_samples, rng) for recording in recordings]
-    return [
-        {key: torch.stack([crop[key] for crop in crops[start : start + batch_size]]) for key in crops[0]}
-        for start in range(0, len(crops), batch_size)
-    ]
+    """One crop of each recording, of at most 128, the same for the same seed, in batches.
+
+    Raises:
+        ValueError: If all are silent or can't be read.
+    """
+    every = -(-len(recordings) // MAX_VALIDATION_CROPS)
+    crops = []
+    for index, recording in enumerate(recordings[::every]):
+        try:
+            crops.append(CropDataset([recording], num_samples, {recording.kind: 1.0}, seed)[index])
+        except ValueError as error:
+            logger.warning("not used for validation: %s", error)
+    if not crops:
+        raise ValueError(f"the {len(recordings)} recordings held out for validation are silent or can't be read.")
+    return [default_collate(crops[start : start + batch_size]) for start in range(0, len(crops), batch_size)]

@@ -1,30 +1,53 @@
 """Trains the latent diffusion model: v-prediction on a cosine schedule with zero terminal SNR (paper, section 3.2)."""
 
 from dataclasses import dataclass
-from pathlib import Path
+from typing import ClassVar
 
 import torch
-from diffusers import AudioLDM2UNet2DConditionModel, AutoencoderDC, DDIMScheduler
+from diffusers import AudioLDM2UNet2DConditionModel, DDIMScheduler
+from diffusers.utils.torch_utils import randn_tensor
 from torch import Tensor
 
 from audiosr_pipeline.models.feature_extractor import MelFeatureExtractor
+from audiosr_pipeline.models.official import build_official_unet
 from audiosr_pipeline.pipelines.audiosr import UNCONDITIONAL_LATENT
 from audiosr_pipeline.training.cliff import continue_band
-from audiosr_pipeline.training.dataset import read_manifest
-from audiosr_pipeline.training.loop import Batch, TrainingSettings, train
+from audiosr_pipeline.training.dataset import crop_generators, find_recordings
+from audiosr_pipeline.training.degrade import DegradationShares
+from audiosr_pipeline.training.loop import Batch, TrainingSettings, launch, setting, train
+from audiosr_pipeline.training.vae import encode, load_autoencoder
 
 TIMESTEP_BIAS = 0.6
+# Multiples of it, without their whole part, fill the unit interval evenly, however many there are.
+GOLDEN_RATIO = (5**0.5 - 1) / 2
+PREVIEW_STEPS = 10
 
 
 @dataclass(frozen=True, kw_only=True)
 class LDMSettings(TrainingSettings):
     """Settings of the diffusion model's training."""
 
-    output: str = "runs/ldm"
-    vae: str = "runs/vae/best"
-    num_steps: int = 8_000
-    condition_dropout: float = 0.1
-    mixed_precision: str = "no"
+    presets: ClassVar = {
+        "mini": {},
+        "paper": {
+            "official_width": 128,
+            "crop_s": 5.12,
+            "num_steps": 500_000,
+            "learning_rate": 1e-4,
+            "ema_decay": 0.9999,
+        },
+    }
+
+    output: str = setting("runs/ldm", "folder of the run; one that is there goes on where it stopped")
+    vae: str = setting("runs/vae/best", "folder of the trained autoencoder")
+    initial: str = setting("", "folder of a trained UNet to start from; none: from scratch")
+    num_steps: int = setting(8_000, "steps of the optimiser")
+    official_width: int = setting(0, "width of the UNet as published (there 128); 0 for audiosr-mini's")
+    condition_dropout: float = setting(0.1, "share of the crops that get no condition, for guidance")
+    shelf: float = setting(0.0, "share of the inputs with a lossy coder's shelf")
+    holes: float = setting(0.0, "share of the inputs with a lossy coder's holes")
+    resampler: float = setting(0.0, "share of the inputs from another resampler")
+    quantisation: float = setting(0.0, "share of the inputs with 8 or 16 bits")
 
 
 def build_unet(latent_channels: int = 16) -> AudioLDM2UNet2DConditionModel:
@@ -59,38 +82,68 @@ def train_ldm(settings: LDMSettings) -> None:
     """Trains the UNet to denoise the latent of the truth, given the latent of the low-passed input.
 
     Raises:
-        ValueError: If `mixed_precision` is neither "no" nor "bf16".
+        As `train` and `find_recordings`.
     """
-    if settings.mixed_precision not in ("no", "bf16"):
-        raise ValueError(f'mixed_precision="{settings.mixed_precision}"; accepted are no, bf16.')
-    torch.manual_seed(settings.seed)
+    accelerator = launch(settings)
+    recordings = find_recordings(settings.data, settings.licences)
     feature_extractor = MelFeatureExtractor()
-    vae = AutoencoderDC.from_pretrained(settings.vae).eval().requires_grad_(False)
+    vae = load_autoencoder(settings.vae).to(accelerator.device).eval().requires_grad_(False)
     scheduler = build_scheduler()
-    unet = build_unet(vae.config.latent_channels).to(memory_format=torch.channels_last)
+    unet = _start(settings, vae.config.latent_channels).to(memory_format=torch.channels_last).train()
     num_timesteps = scheduler.config.num_train_timesteps
     scaling_factor = vae.config.scaling_factor
 
+    def predict(noisy: Tensor, condition: Tensor, timesteps: Tensor) -> Tensor:
+        with accelerator.autocast():
+            return unet(torch.cat([noisy, condition], dim=1), timesteps, encoder_hidden_states=None).sample.float()
+
     def loss_of(batch: Batch, generator: torch.Generator) -> Tensor:
+        mel, lowpassed = feature_extractor(torch.cat([batch["audio"], batch["lowpassed"]])).chunk(2)
+        mel = torch.stack([continue_band(clip, feature_extractor.log_floor) for clip in mel])
         with torch.no_grad():
-            mel, lowpassed = feature_extractor(torch.cat([batch["audio"], batch["lowpassed"]])).chunk(2)
-            mel = torch.stack([continue_band(clip, feature_extractor.log_floor) for clip in mel])
-            clean, condition = vae.encode(torch.cat([mel, lowpassed])).latent.chunk(2)
+            clean, condition = encode(vae, torch.cat([mel, lowpassed])).chunk(2)
         clean = clean * scaling_factor
-        batch_size = len(clean)
-        dropped = torch.rand(batch_size, generator=generator) < settings.condition_dropout
-        condition = torch.where(dropped[:, None, None, None], UNCONDITIONAL_LATENT, condition) * scaling_factor
-        # One timestep from each part of the schedule: less noise in the loss than independent draws.
-        position = (torch.arange(batch_size) + torch.rand(batch_size, generator=generator)) / batch_size
+        generators = crop_generators(batch, settings.seed)
+        draws = torch.stack([torch.rand((), generator=generator) for generator in generators]).to(clean.device)
+        dropped = (draws < settings.condition_dropout)[:, None, None, None]
+        condition = torch.where(dropped, UNCONDITIONAL_LATENT, condition) * scaling_factor
+        # Spread over the schedule: less noise in the loss than independent draws.
+        position = batch["index"].double() * GOLDEN_RATIO % 1
         # More of them near pure noise: neighbouring latents are alike, so what a clip is like as a whole (its level,
         # its band edge) still shows through noise that hides the details, and is decided there.
         timesteps = (position**TIMESTEP_BIAS * num_timesteps).long()
-        noise = torch.randn(clean.shape, generator=generator)
+        noise = randn_tensor(clean.shape, generators, clean.device)
         noisy = scheduler.add_noise(clean, noise, timesteps)
         velocity = scheduler.get_velocity(clean, noise, timesteps)
-        with torch.autocast(clean.device.type, torch.bfloat16, enabled=settings.mixed_precision == "bf16"):
-            predicted = unet(torch.cat([noisy, condition], dim=1), timesteps, encoder_hidden_states=None).sample
-        return (predicted.float() - velocity).square().mean()
+        return (predict(noisy, condition, timesteps) - velocity).square().mean()
 
-    recordings = read_manifest(settings.manifest)
-    train(unet, loss_of, recordings, settings, lambda: unet.save_pretrained(Path(settings.output) / "best"))
+    def preview(batch: Batch) -> dict[str, Tensor]:
+        mel, lowpassed = feature_extractor(torch.cat([batch["audio"][:1], batch["lowpassed"][:1]])).chunk(2)
+        condition = encode(vae, lowpassed) * scaling_factor
+        latents = randn_tensor(condition.shape, torch.Generator().manual_seed(0), condition.device)
+        sampler = build_scheduler()
+        sampler.set_timesteps(PREVIEW_STEPS, condition.device)
+        for timestep in sampler.timesteps:
+            velocity = predict(latents, condition, timestep[None])
+            latents = sampler.step(velocity, timestep, latents).prev_sample
+        generated = vae.decode(latents / scaling_factor).sample
+        return {"true": mel[0, 0], "given": lowpassed[0, 0], "generated": generated[0, 0]}
+
+    degradation = DegradationShares(settings.shelf, settings.holes, settings.resampler, settings.quantisation)
+    train(
+        accelerator,
+        unet,
+        loss_of,
+        recordings,
+        settings,
+        unet.save_pretrained,
+        preview=preview,
+        degradation=degradation,
+    )
+
+
+def _start(settings: LDMSettings, latent_channels: int) -> AudioLDM2UNet2DConditionModel:
+    """The UNet that training begins with."""
+    if settings.initial:
+        return AudioLDM2UNet2DConditionModel.from_pretrained(settings.initial)
+    return build_official_unet(settings.official_width) if settings.official_width else build_unet(latent_channels)

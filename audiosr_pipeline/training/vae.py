@@ -1,58 +1,172 @@
-"""The autoencoder of audiosr-mini, started from the principal components of mel patches.
+"""Trains an autoencoder of log-mel spectrograms: that of audiosr-mini, or the published one.
 
-The components of 8x8 mel patches already reconstruct a mel spectrogram almost to the vocoder's precision, so the
-autoencoder starts as that linear map and not from noise.
+That of audiosr-mini starts from the principal components of 8x8 mel patches. They already reconstruct a mel spectrogram
+almost to the vocoder's precision, so it starts as that linear map and not from noise.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar, TypeAlias
 
+import numpy as np
 import torch
-from diffusers import AutoencoderDC
+from accelerate import Accelerator
+from diffusers import AutoencoderDC, AutoencoderKL
+from diffusers.utils.torch_utils import randn_tensor
 from torch import Tensor, nn
 
 from audiosr_pipeline.models.feature_extractor import MelFeatureExtractor
-from audiosr_pipeline.training.dataset import draw_validation_crops, read_manifest
-from audiosr_pipeline.training.loop import Batch, TrainingSettings, train
+from audiosr_pipeline.models.official import build_official_vae
+from audiosr_pipeline.training.dataset import Recording, crop_generators, draw_validation_crops, find_recordings
+from audiosr_pipeline.training.discriminators import Adversary, PatchDiscriminator
+from audiosr_pipeline.training.loop import Batch, TrainingSettings, launch, setting, train
 
 PATCH = 8
 CONSTANT = 100.0
+# Crops that the principal components and the latents' scale are measured on.
+NUM_COMPONENT_CROPS, NUM_SCALE_CROPS = 512, 32
+AUTOENCODERS = {"AutoencoderDC": AutoencoderDC, "AutoencoderKL": AutoencoderKL}
+Autoencoder: TypeAlias = AutoencoderDC | AutoencoderKL
 
 
 @dataclass(frozen=True, kw_only=True)
 class VAESettings(TrainingSettings):
-    """Settings of the autoencoder's training."""
+    """Settings of the autoencoder's training.
 
-    output: str = "runs/vae"
-    num_steps: int = 500
-    learning_rate: float = 1e-4
-    latent_channels: int = 16
-    latent_noise: float = 0.05
+    LDM lets its discriminator begin late: so does a second run, from the first's result, with an `adversarial_weight`.
+    """
+
+    presets: ClassVar = {
+        "mini": {},
+        "paper": {
+            "official_width": 128,
+            "crop_s": 5.12,
+            "num_steps": 500_000,
+            "learning_rate": 8e-6,
+            "adversarial_weight": 0.5,
+        },
+    }
+
+    output: str = setting("runs/vae", "folder of the run; one that is there goes on where it stopped")
+    initial: str = setting("", "folder of a trained autoencoder to start from; none: from scratch")
+    num_steps: int = setting(500, "steps of the optimiser")
+    learning_rate: float = setting(1e-4, "highest learning rate, after the warm-up")
+    official_width: int = setting(0, "width of the autoencoder as published (there 128); 0 for audiosr-mini's")
+    latent_channels: int = setting(16, "of audiosr-mini's; the published one has 16")
+    latent_noise: float = setting(0.05, "noise that audiosr-mini's decoder learns with, of scaled latents")
+    kl_weight: float = setting(1e-6, "weight of the published one's posterior's divergence, per value of the mel")
+    adversarial_weight: float = setting(0.0, "gradient from the discriminator, beside the L1's; 0: none")
+    discriminator_channels: int = setting(64, "width of the discriminator")
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        num_frames = round(self.crop_s * 48_000) // 480
+        # The discriminator's patches need three latents' frames.
+        if num_frames % PATCH or (self.adversarial_weight > 0 and num_frames < 3 * PATCH):
+            raise ValueError(
+                f"crop_s={self.crop_s}; accepted are multiples of 0.08 s; against a discriminator from 0.24 s."
+            )
 
 
 def train_vae(settings: VAESettings) -> None:
-    """Fits the principal components, then trains the decoder on noisy latents with an L1 loss."""
-    torch.manual_seed(settings.seed)
+    """Trains with an L1 loss and, if asked, against a discriminator (after LDM, arXiv:2112.10752, and AudioLDM).
+
+    Of audiosr-mini's the decoder is trained, on the latents with noise; of the published one all, on draws from the
+    posterior. The latents' scale is measured, and saved with the autoencoder as `scaling_factor`.
+
+    Raises:
+        As `train` and `find_recordings`.
+    """
+    accelerator = launch(settings)
+    recordings = find_recordings(settings.data, settings.licences)
     feature_extractor = MelFeatureExtractor()
-    recordings = read_manifest(settings.manifest)
-    num_samples = round(settings.crop_s * 48_000)
-    crops = draw_validation_crops(recordings[0], num_samples, settings.batch_size, seed=settings.seed)
-    mels = torch.cat([feature_extractor(batch["audio"]) for batch in crops])
-    vae = build_autoencoder(settings.latent_channels)
-    directions, deviations = principal_components(mels, settings.latent_channels)
-    initialise_from_components(vae, directions, deviations, float(mels.mean()))
-    # Component i has the variance of its deviation, see `initialise_from_components`.
-    vae.register_to_config(scaling_factor=float(1 / deviations.mean().sqrt()))
-    vae.encoder.requires_grad_(False)
+    vae = _autoencoder(recordings[0], settings).train()
+    mels = _draw_mels(recordings[0], NUM_SCALE_CROPS, settings)
+    vae.register_to_config(scaling_factor=measure_scaling_factor(vae, mels))
+    if isinstance(vae, AutoencoderDC):
+        vae.encoder.requires_grad_(False)
+    adversary = None
+    if settings.adversarial_weight > 0:
+        adversary = Adversary([PatchDiscriminator(settings.discriminator_channels)], settings.learning_rate)
+
+    def reconstruct(mel: Tensor, generators: list[torch.Generator]) -> tuple[Tensor, Tensor | float]:
+        """The mels decoded from latents with noise, and the posterior's divergence per value."""
+        with accelerator.autocast():
+            if isinstance(vae, AutoencoderDC):
+                latents = encode(vae, mel)
+                noise = randn_tensor(latents.shape, generators, latents.device) / vae.config.scaling_factor
+                return vae.decode(latents + settings.latent_noise * noise).sample.float(), 0.0
+            posterior = vae.encode(mel).latent_dist
+            return vae.decode(posterior.sample(generators)).sample.float(), posterior.kl().float().sum() / mel.numel()
 
     def loss_of(batch: Batch, generator: torch.Generator) -> Tensor:
         mel = feature_extractor(batch["audio"])
-        with torch.no_grad():
-            latents = vae.encode(mel).latent
-        noise = torch.randn(latents.shape, generator=generator) / vae.config.scaling_factor
-        return (vae.decode(latents + settings.latent_noise * noise).sample - mel).abs().mean()
+        estimate, divergence = reconstruct(mel, crop_generators(batch, settings.seed))
+        reconstruction = (estimate - mel).abs().mean()
+        loss = reconstruction + settings.kl_weight * divergence
+        if adversary is None or not torch.is_grad_enabled():
+            return loss
+        adversary.update(estimate, mel)
+        adversarial, _ = adversary.generator_losses(estimate, mel)
+        balance = _balance(accelerator, reconstruction, adversarial, vae.decoder.conv_out.weight)
+        return loss + settings.adversarial_weight * balance * adversarial
 
-    train(vae, loss_of, recordings, settings, lambda: vae.save_pretrained(Path(settings.output) / "best"))
+    def export(folder: Path) -> None:
+        vae.register_to_config(scaling_factor=measure_scaling_factor(vae, mels))
+        vae.save_pretrained(folder)
+
+    def preview(batch: Batch) -> dict[str, Tensor]:
+        mel = feature_extractor(batch["audio"][:1])
+        return {"true": mel[0, 0], "reconstructed": vae.decode(encode(vae, mel)).sample[0, 0]}
+
+    train(accelerator, vae, loss_of, recordings, settings, export, adversary, preview)
+
+
+def load_autoencoder(folder: str | Path) -> Autoencoder:
+    """The autoencoder that was saved to a folder, of either class."""
+    return AUTOENCODERS[AutoencoderDC.load_config(folder)["_class_name"]].from_pretrained(folder)
+
+
+def encode(vae: Autoencoder, mel: Tensor) -> Tensor:
+    """Latents of mels `(batch, 1, num_frames, n_mels)`, not scaled: the posterior's mode where there is one."""
+    encoding = vae.encode(mel)
+    return encoding.latent_dist.mode() if hasattr(encoding, "latent_dist") else encoding.latent
+
+
+@torch.no_grad()
+def measure_scaling_factor(vae: Autoencoder, mels: Tensor) -> float:
+    """What brings the latents of mels `(batch, 1, num_frames, n_mels)` to a standard deviation of 1, as LDM does."""
+    return float(1 / torch.cat([encode(vae, mel) for mel in mels.to(vae.device).split(1)]).std())
+
+
+def _autoencoder(recordings: Sequence[Recording], settings: VAESettings) -> Autoencoder:
+    """What training begins with."""
+    if settings.initial:
+        return load_autoencoder(settings.initial)
+    if settings.official_width:
+        return build_official_vae(settings.official_width)
+    mels = _draw_mels(recordings, NUM_COMPONENT_CROPS, settings)
+    vae = build_autoencoder(settings.latent_channels)
+    initialise_from_components(vae, *principal_components(mels, settings.latent_channels), float(mels.mean()))
+    return vae
+
+
+def _draw_mels(recordings: Sequence[Recording], num_crops: int, settings: VAESettings) -> Tensor:
+    """Mels of crops of at most `num_crops` random recordings."""
+    chosen = np.random.default_rng(settings.seed).permutation(len(recordings))[:num_crops]
+    num_samples = round(settings.crop_s * 48_000)
+    crops = draw_validation_crops([recordings[i] for i in chosen], num_samples, settings.batch_size, settings.seed)
+    return torch.cat([MelFeatureExtractor()(batch["audio"]) for batch in crops])
+
+
+def _balance(accelerator: Accelerator, reconstruction: Tensor, adversarial: Tensor, weight: Tensor) -> Tensor:
+    """What makes the adversarial loss's gradient at the last layer as long as the reconstruction's (LDM's)."""
+    wanted, given = (
+        accelerator.reduce(torch.autograd.grad(loss, weight, retain_graph=True)[0], "mean").norm()
+        for loss in (reconstruction, adversarial)
+    )
+    return (wanted / (given + 1e-4)).clamp(max=1e4)
 
 
 def build_autoencoder(latent_channels: int = 16) -> AutoencoderDC:

@@ -1,62 +1,97 @@
-"""Trains `ISTFTVocoder` with spectral losses and, if asked, against discriminators."""
+"""Trains a vocoder, `ISTFTVocoder` or `SpeechT5HifiGan`, with spectral losses and, if asked, against discriminators."""
 
+import json
 from dataclasses import dataclass
+from functools import partial
+from operator import attrgetter
 from pathlib import Path
+from typing import ClassVar, TypeAlias
 
 import torch
-from diffusers import AutoencoderDC
-from torch import Tensor
+from torch import Tensor, nn
+from torch.nn.utils.parametrizations import weight_norm
+from transformers import SpeechT5HifiGan
 
 from audiosr_pipeline.models.feature_extractor import MelFeatureExtractor
+from audiosr_pipeline.models.official import build_official_vocoder
 from audiosr_pipeline.models.vocoder import ISTFTVocoder
-from audiosr_pipeline.training.dataset import read_manifest
-from audiosr_pipeline.training.discriminators import Adversary
-from audiosr_pipeline.training.loop import Batch, TrainingSettings, train
+from audiosr_pipeline.training.dataset import find_recordings
+from audiosr_pipeline.training.discriminators import Adversary, waveform_discriminators
+from audiosr_pipeline.training.loop import Batch, TrainingSettings, launch, setting, train
 from audiosr_pipeline.training.losses import multi_resolution_stft_loss
+from audiosr_pipeline.training.vae import encode, load_autoencoder
+
+Vocoder: TypeAlias = ISTFTVocoder | SpeechT5HifiGan
 
 
 @dataclass(frozen=True, kw_only=True)
 class VocoderSettings(TrainingSettings):
-    """Settings of the vocoder's training; `initial` names a trained vocoder to go on from, `vae` an autoencoder whose
-    mels half of the crops get.
+    """Settings of the vocoder's training."""
 
-    With an `adversarial_weight` above 0 the discriminators see `adversarial_s` seconds of each crop.
-    """
+    presets: ClassVar = {
+        "mini": {},
+        "paper": {
+            "official_width": 1_536,
+            "num_steps": 1_000_000,
+            "learning_rate": 2e-4,
+            "ema_decay": 0.9999,
+            "mel_weight": 45.0,
+            "adversarial_weight": 1.0,
+            "discriminator_channels": 32,
+            "period_channels": 32,
+        },
+    }
 
-    output: str = "runs/vocoder"
-    initial: str = ""
-    vae: str = ""
-    crop_s: float = 0.64
-    num_steps: int = 3_000
-    mel_weight: float = 1.0
-    stft_weight: float = 1.0
-    adversarial_weight: float = 0.0
-    matching_weight: float = 2.0
-    adversarial_s: float = 0.32
-    discriminator_channels: int = 16
+    output: str = setting("runs/vocoder", "folder of the run; one that is there goes on where it stopped")
+    initial: str = setting("", "folder of a trained vocoder to start from; none: from scratch")
+    vae: str = setting("", "folder of a trained autoencoder, whose mels half of the crops get; none: true mels alone")
+    crop_s: float = setting(0.64, "length of a crop in seconds")
+    num_steps: int = setting(3_000, "steps of the optimiser")
+    official_width: int = setting(0, "width of the HiFi-GAN as published (there 1536); 0 for audiosr-mini's vocoder")
+    mel_weight: float = setting(1.0, "weight of the mel's L1")
+    stft_weight: float = setting(1.0, "weight of the multi-resolution STFT loss")
+    adversarial_weight: float = setting(0.0, "weight of the adversarial loss; 0: no discriminators")
+    matching_weight: float = setting(2.0, "weight of the feature matching")
+    adversarial_s: float = setting(0.32, "how much of a crop the discriminators hear, in seconds")
+    discriminator_channels: int = setting(16, "width of the multi-resolution discriminators; 0: none")
+    period_channels: int = setting(8, "first width of the multi-period discriminators (32 in HiFi-GAN); 0: none")
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.adversarial_weight > 0 and not 0 < self.adversarial_s <= self.crop_s:
+            raise ValueError(
+                f"adversarial_s={self.adversarial_s}; accepted are numbers above 0, up to crop_s={self.crop_s}."
+            )
 
 
 def train_vocoder(settings: VocoderSettings) -> None:
-    """Trains on crops of the truth: mel L1, multi-resolution STFT loss, adversarial loss and feature matching."""
-    torch.manual_seed(settings.seed)
+    """Trains on crops of the truth: mel L1, multi-resolution STFT loss, adversarial loss and feature matching.
+
+    Raises:
+        As `train` and `find_recordings`.
+    """
+    accelerator = launch(settings)
+    recordings = find_recordings(settings.data, settings.licences)
     feature_extractor = MelFeatureExtractor()
-    vocoder = ISTFTVocoder.from_pretrained(settings.initial) if settings.initial else ISTFTVocoder()
-    vae = AutoencoderDC.from_pretrained(settings.vae).eval().requires_grad_(False) if settings.vae else None
-    is_adversarial = settings.adversarial_weight > 0
-    adversary = Adversary(settings.discriminator_channels, settings.learning_rate) if is_adversarial else None
+    vocoder = _vocoder(settings).train()
+    vae = load_autoencoder(settings.vae).eval().to(accelerator.device) if settings.vae else None
+    adversary = None
+    if settings.adversarial_weight > 0:
+        discriminators = waveform_discriminators(settings.discriminator_channels, settings.period_channels)
+        adversary = Adversary(discriminators, settings.learning_rate)
     num_judged = round(settings.adversarial_s * 48_000)
 
     def loss_of(batch: Batch, generator: torch.Generator) -> Tensor:
         audio = batch["audio"]
         mel = feature_extractor(audio)
         given = mel
-        if vae is not None:
-            with torch.no_grad():
-                decoded = vae.decode(vae.encode(mel[::2]).latent).sample
+        half = batch["index"] % 2 == 0
+        if vae is not None and half.any():
             given = mel.clone()
-            given[::2] = decoded
-        first_frame = int(torch.randint(2_000, (), generator=generator))
-        estimate = vocoder(given[:, 0], first_frame)
+            with torch.no_grad():
+                given[half] = vae.decode(encode(vae, mel[half])).sample
+        with accelerator.autocast():
+            estimate = synthesise(vocoder, given, int(torch.randint(2_000, (), generator=generator))).float()
         mel_loss = (feature_extractor(estimate) - mel).abs().mean()
         loss = settings.mel_weight * mel_loss + settings.stft_weight * multi_resolution_stft_loss(estimate, audio)
         if adversary is None or not torch.is_grad_enabled():
@@ -67,12 +102,58 @@ def train_vocoder(settings: VocoderSettings) -> None:
         adversarial, matching = adversary.generator_losses(estimate[:, judged], audio[:, judged])
         return loss + settings.adversarial_weight * adversarial + settings.matching_weight * matching
 
-    recordings = read_manifest(settings.manifest)
+    def preview(batch: Batch) -> dict[str, Tensor]:
+        audio = batch["audio"][:1]
+        estimate = synthesise(vocoder, feature_extractor(audio))
+        mels = feature_extractor(torch.cat([audio, estimate]))[:, 0]
+        return {"true": audio[0], "synthesised": estimate[0], "true_mel": mels[0], "synthesised_mel": mels[1]}
+
     train(
-        vocoder,
-        loss_of,
-        recordings,
-        settings,
-        lambda: vocoder.save_pretrained(Path(settings.output) / "best"),
-        adversary,
+        accelerator, vocoder, loss_of, recordings, settings, partial(save_vocoder, vocoder), adversary, preview=preview
     )
+
+
+def _vocoder(settings: VocoderSettings) -> Vocoder:
+    """What training begins with; a HiFi-GAN's weights as lengths and directions."""
+    if settings.initial:
+        vocoder = load_vocoder(settings.initial)
+    else:
+        vocoder = build_official_vocoder(settings.official_width) if settings.official_width else ISTFTVocoder()
+    if isinstance(vocoder, SpeechT5HifiGan):
+        for layer in _convolutions(vocoder):
+            if not settings.initial:
+                # As transformers draws them, neither sound nor gradients pass five upsamplers. HiFi-GAN begins with
+                # torch's own: what its code draws instead is lost in the weights' normalisation.
+                layer.reset_parameters()
+            weight_norm(layer)
+    return vocoder
+
+
+def load_vocoder(folder: str | Path, dtype: torch.dtype = torch.float32) -> Vocoder:
+    """The vocoder that was saved to a folder, whichever it is."""
+    # That transformers writes and diffusers doesn't.
+    is_hifigan = "model_type" in json.loads((Path(folder) / "config.json").read_text())
+    return (SpeechT5HifiGan if is_hifigan else ISTFTVocoder).from_pretrained(folder, dtype=dtype)
+
+
+def save_vocoder(vocoder: Vocoder, folder: str | Path) -> None:
+    """Saves a vocoder in training as its class loads it: with plain weights."""
+    if isinstance(vocoder, SpeechT5HifiGan):
+        # Its own `remove_weight_norm` doesn't undo what its `apply_weight_norm` does, and undone in a copy, torch's
+        # parametrisation is lost in the original too.
+        with torch.device("meta"):
+            plain = SpeechT5HifiGan(vocoder.config)
+        plain.load_state_dict({name: attrgetter(name)(vocoder).detach() for name in plain.state_dict()}, assign=True)
+        vocoder = plain
+    vocoder.save_pretrained(folder)
+
+
+def synthesise(vocoder: Vocoder, mel: Tensor, first_frame: int = 0) -> Tensor:
+    """Waveforms `(batch, num_frames * 480)` of mels `(batch, 1, num_frames, 256)`, as the pipeline makes them."""
+    if isinstance(vocoder, ISTFTVocoder):
+        return vocoder(mel[:, 0], first_frame)
+    return vocoder(mel[:, 0])[:, : mel.shape[2] * 480]
+
+
+def _convolutions(vocoder: SpeechT5HifiGan) -> list[nn.Conv1d | nn.ConvTranspose1d]:
+    return [module for module in vocoder.modules() if isinstance(module, (nn.Conv1d, nn.ConvTranspose1d))]

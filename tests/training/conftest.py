@@ -4,9 +4,17 @@ import csv
 from pathlib import Path
 
 import pytest
+from accelerate.state import AcceleratorState
 
 from audiosr_pipeline.audio_io import write_audio
 from tests.signals import music_like, noise, speech_like
+
+
+@pytest.fixture(autouse=True)
+def fresh_accelerator():
+    """Each test may ask for another precision, which accelerate allows once in a process."""
+    yield
+    AcceleratorState._reset_state(reset_partial_state=True)
 
 
 @pytest.fixture(scope="session")

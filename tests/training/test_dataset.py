@@ -10,14 +10,15 @@ from scipy import fft
 from torch.utils.data import DataLoader
 
 from audiosr_pipeline.audio_io import write_audio
-from audiosr_pipeline.training import dataset
 from audiosr_pipeline.training.dataset import (
     CropDataset,
     Recording,
+    crop_generators,
     draw_crop,
     draw_validation_crops,
-    read_manifest,
+    find_recordings,
 )
+from audiosr_pipeline.training.degrade import DegradationShares
 from tests.signals import noise, tone
 
 WEIGHTS = {"speech": 0.25, "music": 0.3, "effects": 0.45}
@@ -39,7 +40,7 @@ def numbered(count: int, **fields: str) -> list[dict[str, str]]:
 
 @pytest.mark.parametrize("licence", ["CC0", "CC0-1.0", "CC-BY", "CC-BY-3.0", "CC-BY-4.0", "Public domain"])
 def test_free_licences_are_taken(licence, tmp_path):
-    training, validation = read_manifest([write_manifest(tmp_path, numbered(64, licence=licence))])
+    training, validation = find_recordings([write_manifest(tmp_path, numbered(64, licence=licence))])
     assert len(training) + len(validation) == 64
 
 
@@ -65,14 +66,14 @@ def test_free_licences_are_taken(licence, tmp_path):
 def test_other_licences_are_refused(licence, tmp_path):
     """Those that share alike, forbid commerce, are mixed or not stated."""
     rows = numbered(64) + [{"path": f"refused/{index}.wav", "licence": licence} for index in range(64)]
-    recordings = read_manifest([write_manifest(tmp_path, rows)])
+    recordings = find_recordings([write_manifest(tmp_path, rows)])
     assert sum(map(len, recordings)) == 64
     assert not any("refused" in str(recording.path) for side in recordings for recording in side)
 
 
 def test_rows_of_other_splits_are_never_read(tmp_path):
     rows = numbered(64) + [{"path": f"eval/{index}.wav", "split": "eval"} for index in range(64)]
-    training, validation = read_manifest([write_manifest(tmp_path, rows)])
+    training, validation = find_recordings([write_manifest(tmp_path, rows)])
     assert len(training) + len(validation) == 64
 
 
@@ -80,23 +81,23 @@ def test_fields_are_read_and_paths_are_relative_to_the_manifest(tmp_path):
     rows = [
         {"path": f"a/{index}.flac", "kind": "music", "duration_s": "2.5", "sample_rate": "44100"} for index in range(64)
     ]
-    training, _ = read_manifest([write_manifest(tmp_path, rows)])
+    training, _ = find_recordings([write_manifest(tmp_path, rows)])
     assert Recording(tmp_path / "a/1.flac", "music", 2.5, 44_100) in training
 
 
 def test_the_split_depends_on_the_name_alone(tmp_path):
     rows = numbered(400)
-    training, validation = read_manifest([write_manifest(tmp_path, rows)])
+    training, validation = find_recordings([write_manifest(tmp_path, rows)])
     assert not set(training) & set(validation)
     # One in 16, to three standard deviations.
     assert len(validation) == pytest.approx(25, abs=15)
-    again = read_manifest([write_manifest(tmp_path, rows[::-1][:200])])
+    again = find_recordings([write_manifest(tmp_path, rows[::-1][:200])])
     assert set(again[0]) <= set(training) and set(again[1]) <= set(validation)
 
 
 def test_takes_of_a_recording_stay_on_one_side(tmp_path):
     rows = [{"path": f"dog/1-{index}-{take}.wav"} for index in range(200) for take in "ABC"]
-    training, validation = read_manifest([write_manifest(tmp_path, rows)])
+    training, validation = find_recordings([write_manifest(tmp_path, rows)])
     sources = [{recording.path.stem[:-2] for recording in side} for side in (training, validation)]
     assert sources[1] and not sources[0] & sources[1]
     assert len(validation) == 3 * len(sources[1])
@@ -106,23 +107,126 @@ def test_manifests_add_up(tmp_path):
     folders = [tmp_path / "one", tmp_path / "two"]
     for folder in folders:
         folder.mkdir()
-    recordings = read_manifest([write_manifest(folder, numbered(64)) for folder in folders])
+    recordings = find_recordings([write_manifest(folder, numbered(64)) for folder in folders])
     assert sum(map(len, recordings)) == 128
 
 
 @pytest.mark.parametrize("rows", [[], numbered(64, licence="CC-BY-NC"), numbered(64, split="eval")])
 def test_nothing_to_train_on_is_an_error_that_says_what_is_needed(rows, tmp_path):
     path = write_manifest(tmp_path, rows)
-    with pytest.raises(ValueError, match="0 training and 0 validation") as error:
-        read_manifest([path])
+    with pytest.raises(ValueError, match="0 of 0 files can be trained on") as error:
+        find_recordings([path])
     assert str(path) in str(error.value)
-    assert "split 'train'" in str(error.value) and "CC-BY" in str(error.value)
+    assert 'split is "train"' in str(error.value) and "CC-BY" in str(error.value)
 
 
-def test_nothing_held_out_is_an_error(tmp_path):
-    # A single recording can't be on both sides.
-    with pytest.raises(ValueError, match="(1 training and 0|0 training and 1) validation"):
-        read_manifest([write_manifest(tmp_path, numbered(1))])
+def test_nothing_to_hold_out_is_an_error(tmp_path):
+    # A single recording can't be on both sides, and its takes stay on one.
+    for rows in (numbered(1), [{"path": f"dog-{take}.wav"} for take in "ABC"]):
+        with pytest.raises(ValueError, match="needed are two recordings, one of them for validation"):
+            find_recordings([write_manifest(tmp_path, rows)])
+
+
+def test_of_a_small_collection_one_recording_is_held_out(tmp_path):
+    for count in (2, 3, 5):
+        training, validation = find_recordings([write_manifest(tmp_path, numbered(count))])
+        assert len(training) + len(validation) == count and validation and training
+        assert not set(training) & set(validation)
+
+
+def test_other_licences_may_be_asked_for(tmp_path):
+    rows = numbered(4, licence="CC-BY-NC-4.0") + [{"path": "free.wav"}]
+    recordings = find_recordings([write_manifest(tmp_path, rows)], licences="CC-BY-NC-4.0")
+    assert sum(map(len, recordings)) == 4
+
+
+def test_a_manifest_needs_no_more_than_paths_and_licences(tmp_path):
+    for index in range(2):
+        write_audio(tmp_path / f"{index}.wav", noise(0.5, 22_050), 22_050)
+    (tmp_path / "list.csv").write_text("path,licence\n0.wav,CC0\n1.wav,CC0\n")
+    recordings = [recording for side in find_recordings([tmp_path / "list.csv"]) for recording in side]
+    assert {(r.kind, r.duration_s, r.sampling_rate) for r in recordings} == {("effects", 0.5, 22_050)}
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("path,kind\na.wav,speech\n", "has no column licence"),
+        ("", "has no column licence, path"),
+        ("path,licence,kind\na.wav,CC0,birds\n", "kind of a.wav is birds; accepted are speech, music, effects"),
+        ("path,licence,duration_s,sample_rate\na.wav,CC0,long,48000\n", "could not convert string to float: 'long'"),
+    ],
+)
+def test_what_is_no_manifest_is_refused(text, message, tmp_path):
+    (tmp_path / "list.csv").write_text(text)
+    with pytest.raises(ValueError, match=message) as error:
+        find_recordings([tmp_path / "list.csv"])
+    assert "list.csv: is no manifest" in str(error.value)
+
+
+def test_what_is_not_there_is_an_error(tmp_path):
+    with pytest.raises(FileNotFoundError, match="nowhere"):
+        find_recordings([tmp_path / "nowhere"])
+
+
+def test_a_folder_gives_its_audio_and_what_can_not_be_read_is_counted(tmp_path, caplog):
+    (tmp_path / "below").mkdir()
+    write_audio(tmp_path / "one.wav", noise(0.5, 22_050), 22_050)
+    write_audio(tmp_path / "below/two.flac", noise(1.0), 48_000)
+    (tmp_path / "corrupt.wav").write_bytes(b"RIFF and no more")
+    (tmp_path / "empty.ogg").touch()
+    (tmp_path / "notes.txt").write_text("no audio")
+    training, validation = find_recordings([tmp_path])
+    assert {(r.path.name, r.duration_s, r.sampling_rate) for r in training + validation} == {
+        ("one.wav", 0.5, 22_050),
+        ("two.flac", 1.0, 48_000),
+    }
+    assert "corrupt.wav" in caplog.text and "empty.ogg" in caplog.text and "2 of 4 files skipped" in caplog.text
+
+
+def test_an_empty_folder_is_an_error(tmp_path):
+    with pytest.raises(ValueError, match="0 of 0 files"):
+        find_recordings([tmp_path])
+
+
+def test_a_file_that_breaks_later_is_passed_over_and_counted(tmp_path, caplog):
+    good = file_of(tmp_path, noise(1.0))
+    bad = Recording(tmp_path / "gone.wav", "effects", 1.0, 48_000)
+    stream = CropDataset([good, bad], 4_800, WEIGHTS, seed=0)
+    crops = [stream[index] for index in range(8)]
+    assert sum(int(crop["num_skipped"]) for crop in crops) > 0
+    assert all(crop["audio"].any() for crop in crops)
+    # Each file is named once.
+    assert caplog.text.count("gone.wav") == 1
+    again = CropDataset([good, bad], 4_800, WEIGHTS, seed=0)[5]
+    assert torch.equal(again["audio"], crops[5]["audio"])
+
+
+def test_silent_recordings_are_an_error(tmp_path):
+    silent = file_of(tmp_path, np.zeros((1, 48_000), np.float32))
+    with pytest.raises(ValueError, match="50 crops in a row 0 could not be read and the others are silent"):
+        CropDataset([silent], 4_800, WEIGHTS, seed=0)[0]
+    with pytest.raises(ValueError, match="1 recordings held out for validation are silent"):
+        draw_validation_crops([silent], 4_800, 2, seed=0)
+
+
+def test_silent_crops_of_a_recording_are_passed_over(tmp_path):
+    audio = np.zeros((1, 96_000), np.float32)
+    audio[:, :24_000] = noise(0.5)
+    stream = CropDataset([file_of(tmp_path, audio)], 4_800, WEIGHTS, seed=0)
+    assert all(stream[index]["audio"].any() for index in range(20))
+
+
+def test_recordings_of_kinds_without_a_share_are_an_error(tmp_path):
+    with pytest.raises(ValueError, match=r"of the kinds \['effects'\]"):
+        CropDataset([file_of(tmp_path, noise(0.5))], 4_800, {"speech": 1.0, "effects": 0.0}, seed=0)
+
+
+def test_a_file_with_nan_is_passed_over(tmp_path):
+    audio = noise(1.0)
+    audio[0, 24_000] = np.nan
+    with pytest.raises(ValueError, match="of 50 crops in a row 50 could not be read"):
+        CropDataset([file_of(tmp_path, audio)], 48_000, WEIGHTS, seed=0)[0]
 
 
 def file_of(folder: Path, audio: np.ndarray, sampling_rate: int = 48_000) -> Recording:
@@ -211,13 +315,15 @@ def test_a_short_file_s_offset_is_removed_and_the_silence_around_it_stays_silent
 
 
 def test_the_same_seed_gives_the_same_crops(manifest):
-    training, validation = read_manifest([manifest])
+    training, validation = find_recordings([manifest])
 
     def first(seed: int) -> list[torch.Tensor]:
-        stream = iter(CropDataset(training, 4_800, WEIGHTS, seed))
-        return [next(stream)["lowpassed"] for _ in range(4)]
+        stream = CropDataset(training, 4_800, WEIGHTS, seed)
+        return [stream[index]["lowpassed"] for index in range(4)]
 
     assert all(map(torch.equal, first(0), first(0)))
+    # In whatever order.
+    assert torch.equal(CropDataset(training, 4_800, WEIGHTS, 0)[3]["lowpassed"], first(0)[3])
     assert not any(map(torch.equal, first(0), first(1)))
     crops = draw_validation_crops(validation, 4_800, 2, seed=0)
     again = draw_validation_crops(validation, 4_800, 2, seed=0)
@@ -226,28 +332,45 @@ def test_the_same_seed_gives_the_same_crops(manifest):
 
 
 def test_validation_has_one_crop_of_each_recording(manifest):
-    _, validation = read_manifest([manifest])
+    _, validation = find_recordings([manifest])
     batches = draw_validation_crops(validation, 4_800, 2, seed=0)
     assert [len(batch["audio"]) for batch in batches[:-1]] == [2] * (len(batches) - 1)
     assert sum(len(batch["audio"]) for batch in batches) == len(validation)
 
 
-def test_workers_draw_different_crops(manifest):
-    loader = DataLoader(CropDataset(read_manifest([manifest])[0], 4_800, WEIGHTS, 0), batch_size=1, num_workers=2)
-    stream = iter(loader)
-    first, second = next(stream)["audio"], next(stream)["audio"]
-    assert not torch.equal(first, second)
+def test_degradations_change_the_input_alone(manifest):
+    training, _ = find_recordings([manifest])
+    plain = CropDataset(training, 4_800, WEIGHTS, 0)[1]
+    quantised = CropDataset(training, 4_800, WEIGHTS, 0, DegradationShares(quantisation=1.0))[1]
+    assert torch.equal(plain["audio"], quantised["audio"]) and plain["cutoff_freq"] == quantised["cutoff_freq"]
+    assert not torch.equal(plain["lowpassed"], quantised["lowpassed"])
 
 
-def test_kinds_have_their_shares_and_files_count_by_their_length(monkeypatch):
+def test_workers_change_nothing(manifest):
+    stream = CropDataset(find_recordings([manifest])[0], 4_800, WEIGHTS, 0)
+    loader = DataLoader(stream, batch_sampler=[range(2), range(2, 4)], num_workers=2)
+    audio = torch.cat([batch["audio"] for batch in loader])
+    assert all(torch.equal(audio[index], stream[index]["audio"]) for index in range(4))
+    assert not torch.equal(audio[0], audio[1])
+
+
+def test_what_is_drawn_for_a_crop_does_not_depend_on_its_batch():
+    def draws(*indices: int, seed: int = 0) -> list[float]:
+        return [float(torch.rand((), generator=g)) for g in crop_generators({"index": torch.tensor(indices)}, seed)]
+
+    assert draws(3, 4) == [*draws(3), *draws(4)]
+    assert len({*draws(0, 1, 2), *draws(0, 1, 2, seed=1)}) == 6
+
+
+def test_kinds_have_their_shares_and_files_count_by_their_length():
     def recording(kind: str, duration_s: float) -> Recording:
         return Recording(Path(f"{kind}-{duration_s}"), kind, duration_s, 48_000)
 
     short, long, endless = (recording("effects", duration_s) for duration_s in (10.0, 30.0, 3_600.0))
-    recordings = [short, long, endless, recording("speech", 1.0), recording("music", 1.0)]
-    monkeypatch.setattr(dataset, "draw_crop", lambda chosen, num_samples, rng: chosen)
-    stream = iter(CropDataset(recordings, 4_800, {**WEIGHTS, "unheard-of": 0.5}, 0))
-    drawn = [next(stream) for _ in range(4_000)]
+    recordings = [short, long, endless, recording("speech", 1.0), recording("music", 1.0), recording("music", 2.0)]
+    stream = CropDataset(recordings, 4_800, {**WEIGHTS, "unheard-of": 0.5}, 0)
+    rng = np.random.default_rng(0)
+    drawn = [stream._draw_recordings(rng) for _ in range(4_000)]
     kinds = [chosen[0].kind for chosen in drawn]
     # To four standard deviations; a kind without recordings is left out.
     for kind, weight in WEIGHTS.items():

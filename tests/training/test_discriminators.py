@@ -5,7 +5,15 @@ import copy
 import pytest
 import torch
 
-from audiosr_pipeline.training.discriminators import Adversary, SpectrogramDiscriminator
+from audiosr_pipeline.training.discriminators import (
+    PERIODS,
+    RESOLUTIONS,
+    Adversary,
+    PatchDiscriminator,
+    PeriodDiscriminator,
+    SpectrogramDiscriminator,
+    waveform_discriminators,
+)
 from tests.signals import noise
 
 
@@ -20,23 +28,64 @@ def smooth(audio: torch.Tensor) -> torch.Tensor:
     return torch.istft(spectrum, 1_024, 256, window=torch.hann_window(1_024), length=audio.shape[-1])
 
 
+def tiny_adversary() -> Adversary:
+    return Adversary(waveform_discriminators(2, 1), learning_rate=1e-3)
+
+
 def test_scores_and_features_of_a_discriminator():
     features = SpectrogramDiscriminator(512, 128, channels=4)(waveforms(2))
     assert [feature.shape[1] for feature in features] == [4, 4, 4, 4, 4, 1]
     assert all(len(feature) == 2 and feature.isfinite().all() for feature in features)
 
 
+@pytest.mark.parametrize("period", PERIODS)
+def test_a_period_discriminator_sees_samples_a_period_apart(period):
+    discriminator = PeriodDiscriminator(period, channels=1)
+    audio = waveforms(2)[:, :7_001]
+    before = discriminator(audio)
+    assert [feature.shape[1] for feature in before] == [1, 4, 16, 32, 32, 1]
+    changed = audio.clone()
+    changed[:, 3_000] += 1
+    columns = {
+        column
+        for old, new in zip(before, discriminator(changed), strict=True)
+        for column in (old != new).any(2).nonzero()[:, -1].tolist()
+    }
+    assert columns == {3_000 % period}
+
+
+def test_a_patch_discriminator_scores_patches_of_a_mel():
+    discriminator = PatchDiscriminator(channels=2)
+    mel = torch.randn(2, 1, 64, 256) - 7
+    features = discriminator(mel)
+    assert [feature.shape[1] for feature in features] == [2, 4, 8, 16, 1]
+    assert features[-1].shape[2:] == (6, 30)
+    # Not a score of an example depends on another.
+    assert torch.allclose(discriminator(mel[:1])[-1], features[-1][:1], atol=1e-5)
+    mel[:, :, :, 128:] += 1
+    different = (discriminator(mel)[-1] != features[-1]).any(2).any(0)[0]
+    # Patches of 70 bins, 8 apart.
+    assert not different[:8].any() and different[-12:].all()
+
+
+def test_a_width_of_0_leaves_them_out():
+    assert len(waveform_discriminators(1, 1)) == len(RESOLUTIONS) + len(PERIODS)
+    assert {type(d) for d in waveform_discriminators(0, 1)} == {PeriodDiscriminator}
+    assert {type(d) for d in waveform_discriminators(1, 0)} == {SpectrogramDiscriminator}
+
+
 def test_silence_is_finite():
-    adversary = Adversary(channels=2, learning_rate=1e-3)
+    adversary = tiny_adversary()
     silence = torch.zeros(2, 7_680)
     adversary.update(silence, silence)
     assert all(loss.isfinite() for loss in adversary.generator_losses(silence, silence))
 
 
-def test_it_learns_to_tell_noise_from_a_buzz_at_the_frame_rate():
+@pytest.mark.parametrize("widths", [(4, 0), (0, 4)])
+def test_they_learn_to_tell_noise_from_a_buzz_at_the_frame_rate(widths):
     """What a vocoder without noise makes of a constant mel."""
     torch.manual_seed(0)
-    adversary, truth = Adversary(channels=4, learning_rate=3e-3), waveforms(2)
+    adversary, truth = Adversary(waveform_discriminators(*widths), learning_rate=3e-3), waveforms(2)
     harmonics = torch.arange(1, 240)
     time = torch.arange(truth.shape[-1]) / 48_000
     phases = 2 * torch.pi * 100 * harmonics[:, None] * time + 0.1 * harmonics[:, None] ** 2
@@ -55,7 +104,7 @@ def test_it_learns_to_tell_noise_from_a_buzz_at_the_frame_rate():
 
 def test_the_truth_matches_itself_and_gradients_reach_the_estimate():
     torch.manual_seed(0)
-    adversary, truth = Adversary(channels=2, learning_rate=1e-3), waveforms()
+    adversary, truth = tiny_adversary(), waveforms()
     _, matching = adversary.generator_losses(truth, truth)
     assert matching == 0
     estimate = smooth(truth).requires_grad_()
@@ -66,27 +115,36 @@ def test_the_truth_matches_itself_and_gradients_reach_the_estimate():
         assert gradient.isfinite().all() and gradient.any()
 
 
-def test_updates_leave_the_generator_alone():
-    adversary, truth = Adversary(channels=2, learning_rate=1e-3), waveforms()
+def test_updates_leave_the_generator_alone_and_its_losses_the_discriminators():
+    adversary, truth = tiny_adversary(), waveforms()
     estimate = smooth(truth).requires_grad_()
     adversary.update(estimate, truth)
     assert estimate.grad is None
+    adversary.optimizer.zero_grad()
+    sum(adversary.generator_losses(estimate, truth)).backward()
+    assert estimate.grad.any()
+    assert all(parameter.grad is None for parameter in adversary.discriminators.parameters())
+    adversary.update(estimate.detach(), truth)
+    assert all(parameter.grad is not None for parameter in adversary.discriminators.parameters())
+
+
+def test_an_adversary_of_mels():
+    torch.manual_seed(0)
+    adversary, truth = Adversary([PatchDiscriminator(2)], learning_rate=1e-3), torch.randn(2, 1, 32, 64)
+    estimate = torch.zeros_like(truth, requires_grad=True)
+    for _ in range(20):
+        adversary.update(estimate, truth)
+    assert adversary.generator_losses(estimate, truth)[0] > adversary.generator_losses(truth, truth)[0]
 
 
 def test_a_saved_adversary_goes_on_as_if_never_stopped():
     torch.manual_seed(0)
-    adversary, truth = Adversary(channels=2, learning_rate=1e-3), waveforms()
+    adversary, truth = tiny_adversary(), waveforms()
     adversary.update(smooth(truth), truth)
-    resumed = Adversary(channels=2, learning_rate=1e-3)
+    resumed = tiny_adversary()
     assert resumed.generator_losses(smooth(truth), truth) != adversary.generator_losses(smooth(truth), truth)
     resumed.load_state_dict(copy.deepcopy(adversary.state_dict()))
     for each in (adversary, resumed):
         each.update(smooth(truth), truth)
     for one, other in zip(adversary.discriminators.parameters(), resumed.discriminators.parameters(), strict=True):
         assert torch.equal(one, other)
-
-
-@pytest.mark.parametrize("channels", [1, 3])
-def test_its_width_is_its_own(channels):
-    adversary = Adversary(channels=channels, learning_rate=1e-3)
-    assert {d.last.weight.shape[1] for d in adversary.discriminators} == {channels}

@@ -7,6 +7,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
+from accelerate.state import AcceleratorState
 from diffusers import DDIMScheduler
 from torch import nn
 
@@ -14,7 +15,7 @@ from audiosr_pipeline.models.feature_extractor import MelFeatureExtractor
 from audiosr_pipeline.pipelines.audiosr import UNCONDITIONAL_LATENT
 from audiosr_pipeline.training import ldm
 from audiosr_pipeline.training.cliff import continue_band
-from audiosr_pipeline.training.dataset import draw_validation_crops, read_manifest
+from audiosr_pipeline.training.dataset import draw_validation_crops, find_recordings
 from audiosr_pipeline.training.ldm import LDMSettings, build_scheduler, build_unet, train_ldm
 from tests.signals import band_limited, noise
 
@@ -32,7 +33,7 @@ def settings_of(pipeline, manifest, tmp_path):
     """Makes settings for a run on the small corpus with that pipeline's autoencoder."""
     pipeline.vae.save_pretrained(tmp_path / "vae")
     usual = {"batch_size": 4, "crop_s": 0.64, "warmup_steps": 2}
-    usual |= {"manifest": (str(manifest),), "output": str(tmp_path / "ldm"), "vae": str(tmp_path / "vae")}
+    usual |= {"data": (str(manifest),), "num_workers": 0, "output": str(tmp_path / "ldm"), "vae": str(tmp_path / "vae")}
     return lambda **changes: LDMSettings(**{**usual, **changes})
 
 
@@ -68,7 +69,7 @@ class Recorder(nn.Module):
     def __init__(self):
         super().__init__()
         self.weight = nn.Parameter(torch.zeros(()))
-        self.answer = None
+        self.answer = self.save_pretrained = None
 
     def forward(self, model_input, timesteps, encoder_hidden_states):
         assert encoder_hidden_states is None
@@ -83,9 +84,11 @@ def trial(settings_of, monkeypatch, manifest):
     def make(**changes):
         recorder, caught = Recorder(), {}
         monkeypatch.setattr(ldm, "build_unet", lambda latent_channels: recorder)
-        monkeypatch.setattr(ldm, "train", lambda model, loss_of, *rest: caught.update(loss_of=loss_of))
+        monkeypatch.setattr(
+            ldm, "train", lambda accelerator, model, loss_of, *rest, **more: caught.update(loss_of=loss_of)
+        )
         train_ldm(settings_of(**changes))
-        (batch,) = draw_validation_crops(read_manifest([manifest])[0][:8], 30_720, 8, seed=0)
+        (batch,) = draw_validation_crops(find_recordings([manifest])[0][:8], 30_720, 8, seed=0)
         return recorder, batch, lambda: caught["loss_of"](batch, torch.Generator().manual_seed(0))
 
     return make
@@ -125,10 +128,10 @@ def test_a_dropped_condition_is_the_pipeline_s_unconditional_latent(trial, pipel
 def test_the_target_is_the_velocity_of_the_truth(trial, pipeline):
     recorder, batch, loss_of = trial(condition_dropout=0.0)
     without = loss_of()
-    # One timestep from each eighth of the draws, which lie nearer to pure noise than evenly.
-    first, last = (((recorder.timesteps + end) / 1_000) ** (1 / ldm.TIMESTEP_BIAS) for end in (0, 1))
-    eighths = torch.arange(8) / 8
-    assert (last > eighths).all() and (first < eighths + 1 / 8).all()
+    # Spread over the draws, which lie nearer to pure noise than evenly: gaps of multiples of the golden ratio are at
+    # most 2.6 times as wide as the narrowest, here of 1/8 at the mean.
+    positions = (recorder.timesteps / 1_000) ** (1 / ldm.TIMESTEP_BIAS)
+    assert positions.sort().values.diff().max() < 0.25 and positions.min() < 0.1 and positions.max() > 0.8
     assert ldm.TIMESTEP_BIAS < 1
     scheduler = build_scheduler()
     clean = continued_latents(pipeline, batch["audio"])
@@ -167,11 +170,13 @@ def test_a_recording_that_stops_at_a_cliff_is_learned_without_it(trial, pipeline
 def test_a_few_steps_lower_the_loss(settings_of, pipeline, monkeypatch, tmp_path):
     unet = copy.deepcopy(pipeline.unet)
     monkeypatch.setattr(ldm, "build_unet", lambda latent_channels: unet.train())
-    # The first step changes nothing: its validation loss is the untrained network's.
-    train_ldm(settings_of(num_steps=1, learning_rate=1e-12, crop_s=0.32))
+    # The first step changes next to nothing: its validation loss is the untrained network's.
+    train_ldm(settings_of(num_steps=1, learning_rate=1e-12, crop_s=0.32, output=str(tmp_path / "untrained")))
     train_ldm(settings_of(num_steps=20, learning_rate=1e-2, crop_s=0.32, ema_decay=0.5))
-    lines = [json.loads(line) for line in (tmp_path / "ldm/curve.jsonl").read_text().splitlines()]
-    untrained, trained = (line["validation_loss"] for line in lines)
+    untrained, trained = (
+        json.loads((tmp_path / name / "curve.jsonl").read_text().splitlines()[-1])["validation_loss"]
+        for name in ("untrained", "ldm")
+    )
     assert trained < 0.8 * untrained
     best = type(unet).from_pretrained(tmp_path / "ldm/best")
     assert best.config.out_channels == 16
@@ -180,6 +185,7 @@ def test_a_few_steps_lower_the_loss(settings_of, pipeline, monkeypatch, tmp_path
 def test_in_bf16_the_loss_is_about_the_same_and_the_weights_stay_float32(settings_of, pipeline, monkeypatch, tmp_path):
     losses = []
     for mixed_precision in ("no", "bf16"):
+        AcceleratorState._reset_state(reset_partial_state=True)
         unet = copy.deepcopy(pipeline.unet)
         monkeypatch.setattr(ldm, "build_unet", lambda latent_channels, unet=unet: unet.train())
         output = tmp_path / mixed_precision
@@ -188,11 +194,6 @@ def test_in_bf16_the_loss_is_about_the_same_and_the_weights_stay_float32(setting
         assert unet.dtype == torch.float32
     # bf16 keeps 8 bits; the errors of many values average out.
     assert losses[1] == pytest.approx(losses[0], rel=1e-2) and losses[1] != losses[0]
-
-
-def test_an_unknown_precision_is_refused(settings_of):
-    with pytest.raises(ValueError, match='mixed_precision="fp8"; accepted are no, bf16'):
-        train_ldm(settings_of(mixed_precision="fp8"))
 
 
 def test_the_unet_that_ships_is_small_and_takes_latents_and_condition():

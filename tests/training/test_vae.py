@@ -1,18 +1,26 @@
-"""The autoencoder that starts from the principal components of mel patches."""
+"""The autoencoders: that which starts from the principal components of mel patches, and the published one."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from diffusers import AutoencoderDC
+from accelerate import Accelerator
+from diffusers import AutoencoderDC, AutoencoderKL
 
 from audiosr_pipeline.dsp.windows import merge_windows, split_windows
 from audiosr_pipeline.models.feature_extractor import MelFeatureExtractor
+from audiosr_pipeline.models.official import build_official_vae
+from audiosr_pipeline.training import vae as training
+from audiosr_pipeline.training.dataset import draw_validation_crops, find_recordings
 from audiosr_pipeline.training.vae import (
     VAESettings,
     build_autoencoder,
+    encode,
     initialise_from_components,
+    load_autoencoder,
+    measure_scaling_factor,
     principal_components,
     train_vae,
 )
@@ -128,21 +136,100 @@ def test_windows_decode_as_the_whole_does(components):
     assert (merged - whole).abs().max() < 1e-4 * whole.abs().max()
 
 
-def test_training_keeps_the_encoder_and_states_the_latents_scale(manifest, tmp_path):
-    settings = VAESettings(
-        manifest=(str(manifest),), output=str(tmp_path), num_steps=2, validation_every=1, batch_size=4, crop_s=0.32
-    )
+@pytest.fixture
+def settings_of(manifest, tmp_path, monkeypatch):
+    """Makes settings for a run on the small corpus, whose scale is measured on little."""
+    monkeypatch.setattr(training, "NUM_SCALE_CROPS", 4)
+    usual = {"data": (str(manifest),), "output": str(tmp_path / "run"), "batch_size": 4, "crop_s": 0.24}
+    usual |= {"num_steps": 2, "validation_every": 1, "num_workers": 0, "learning_rate": 1e-3, "warmup_steps": 0}
+    return lambda **changes: VAESettings(**{**usual, **changes})
+
+
+@pytest.mark.parametrize("changes", [{"crop_s": 0.3}, {"crop_s": 0.16, "adversarial_weight": 0.5}])
+def test_crops_that_do_not_fit_are_refused(settings_of, changes):
+    with pytest.raises(ValueError, match="crop_s=0.*; accepted are multiples of 0.08 s"):
+        settings_of(**changes)
+
+
+def validation_losses(settings: VAESettings) -> list[float]:
+    lines = (Path(settings.output) / "curve.jsonl").read_text().splitlines()
+    return [json.loads(line)["validation_loss"] for line in lines]
+
+
+def test_training_keeps_the_encoder_of_components_and_states_the_latents_scale(settings_of, mels):
+    settings = settings_of(num_steps=3, crop_s=0.32)
     train_vae(settings)
-    best = AutoencoderDC.from_pretrained(tmp_path / "best")
-    start = torch.load(tmp_path / "state.pt", weights_only=True)["model"]
+    best = load_autoencoder(Path(settings.output) / "best")
+    assert isinstance(best, AutoencoderDC)
+    start = torch.load(Path(settings.output) / "state.pt", weights_only=True)["model"]
     for name, weight in best.encoder.state_dict().items():
         assert torch.equal(weight, start[f"encoder.{name}"])
-    assert not torch.equal(best.decoder.conv_in.weight, torch.zeros_like(best.decoder.conv_in.weight))
-    lines = [json.loads(line) for line in (tmp_path / "curve.jsonl").read_text().splitlines()]
-    assert [line["step"] for line in lines] == [1, 2]
-    # Scaled, the latents' mean power over channels is one.
-    mel = MelFeatureExtractor()(torch.from_numpy(np.concatenate([speech_like(0.96), noise(0.96, tilt_db=-3)])))
+    losses = validation_losses(settings)
+    assert len(losses) == 3 and losses[-1] < losses[0]
     with torch.no_grad():
-        scaled = best.encode(mel).latent * best.config.scaling_factor
+        scaled = encode(best, mels) * best.config.scaling_factor
     # On other crops, at other levels.
-    assert 0.2 < scaled.square().mean().sqrt() < 3
+    assert 0.2 < scaled.std() < 3
+
+
+@pytest.mark.parametrize("adversarial_weight", [0.0, 0.5])
+def test_the_published_autoencoder_learns_all_of_its_weights(settings_of, mels, adversarial_weight):
+    judged = {"adversarial_weight": adversarial_weight, "discriminator_channels": 2}
+    settings = settings_of(official_width=32, num_steps=4, validation_every=2, ema_decay=0.1, **judged)
+    train_vae(settings)
+    best = load_autoencoder(Path(settings.output) / "best")
+    assert isinstance(best, AutoencoderKL) and best.config.block_out_channels == [32, 64, 128, 256]
+    losses = validation_losses(settings)
+    assert losses[1] < losses[0]
+    torch.manual_seed(settings.seed)
+    untrained = build_official_vae(32)
+    assert not torch.equal(best.encoder.conv_in.weight, untrained.encoder.conv_in.weight)
+    assert not torch.equal(best.decoder.conv_out.weight, untrained.decoder.conv_out.weight)
+    # Of the exported weights, not of those that training began with.
+    measured = measure_scaling_factor(best, mels)
+    assert best.config.scaling_factor == pytest.approx(measured, rel=0.5)
+    assert "adversary" in torch.load(Path(settings.output) / "state.pt", weights_only=True) or not adversarial_weight
+
+
+def test_the_posterior_s_divergence_counts_per_value_of_the_mel(settings_of, manifest, monkeypatch):
+    caught = {}
+    monkeypatch.setattr(training, "train", lambda _, model, loss_of, *rest: caught.update(vae=model, loss_of=loss_of))
+    (batch,) = draw_validation_crops(find_recordings([manifest])[0][:3], 7_680, 4, seed=0)
+    losses = []
+    for kl_weight in (0.0, 2.0):
+        train_vae(settings_of(official_width=32, kl_weight=kl_weight))
+        with torch.no_grad():
+            losses.append(caught["loss_of"](batch, torch.Generator()).item())
+    mel = MelFeatureExtractor()(batch["audio"])
+    with torch.no_grad():
+        posterior = caught["vae"].encode(mel).latent_dist
+    normal, given = torch.distributions.Normal(0, 1), torch.distributions.Normal(posterior.mean, posterior.std)
+    expected = torch.distributions.kl_divergence(given, normal).sum() / mel.numel()
+    assert losses[1] - losses[0] == pytest.approx(2 * expected.item(), rel=1e-3)
+
+
+def test_a_run_may_start_from_another_s_result(settings_of, vae, tmp_path, monkeypatch):
+    vae.save_pretrained(tmp_path / "initial")
+    caught = {}
+    monkeypatch.setattr(training, "train", lambda _, model, *rest: caught.update(vae=model))
+    train_vae(settings_of(initial=str(tmp_path / "initial")))
+    for name, weight in caught["vae"].state_dict().items():
+        assert torch.equal(weight, vae.state_dict()[name])
+
+
+@pytest.mark.parametrize("build", [build_autoencoder, lambda: build_official_vae(32)])
+def test_scaled_latents_have_a_standard_deviation_of_one(build, mels):
+    torch.manual_seed(0)
+    vae = build().eval()
+    with torch.no_grad():
+        latents = encode(vae, mels)
+    assert latents.shape == (3, CHANNELS, 12, 32)
+    assert float(latents.std() * measure_scaling_factor(vae, mels)) == pytest.approx(1, rel=1e-4)
+
+
+def test_the_discriminator_s_gradient_is_as_long_as_the_reconstruction_s():
+    weight = torch.tensor([3.0, 4.0], requires_grad=True)
+    balance = training._balance(Accelerator(cpu=True), 10 * weight.sum(), (0.5 * weight**2).sum(), weight)
+    # Gradients of 10 each, and the weight itself.
+    assert balance.item() == pytest.approx(10 * 2**0.5 / 5, rel=1e-3)
+    assert not balance.requires_grad
