@@ -13,6 +13,8 @@ import tempfile
 import time
 from pathlib import Path
 
+import torch
+
 from benchmarks.machine import software_and_hardware
 
 STEPS = (1, 3)
@@ -28,7 +30,7 @@ def run(part: str, output: Path, num_steps: int, data: str, *flags: str) -> tupl
         "batch-size": BATCH_SIZE,
         "num-steps": num_steps,
         "validation-every": max(STEPS),
-        "num-threads": os.cpu_count(),
+        "num-threads": torch.get_num_threads(),
     }
     given = [argument for name, value in settings.items() for argument in (f"--{name}", str(value))]
     start = time.perf_counter()
@@ -59,7 +61,6 @@ def main() -> None:
         f"--batch-size {BATCH_SIZE}`, {STEPS[1]} steps, crops as in the preset, validation and checkpoint included in "
         "the memory",
         *(f"- {line}" for line in software_and_hardware()),
-        f"- {os.cpu_count()} threads in training",
         "",
     ]
     print("\n".join(lines))
