@@ -107,7 +107,8 @@ def test_stable_audio_beyond_full_scale_keeps_its_level(audiosr):
     generator.vae.decoder.conv2.weight_g.data.mul_(4)
     out = CASES["Stable Audio"].call(with_super_resolution(generator, audiosr, on_full_band="run"), generator=seeded())
     assert out.original.abs().max() > 2 and out.audios.abs().max() > 2
-    assert out.reports[0].level_change_db == pytest.approx(0, abs=0.5)
+    # The untrained model's new band adds 0.03 dB; clipped to 1, it would lose several.
+    assert out.reports[0].level_change_db == pytest.approx(0, abs=0.2)
     assert error_below_db(out.audios[0].numpy(), out.original[0].numpy(), out.reports[0].bandwidth - 250) < -50
 
 
@@ -193,7 +194,7 @@ def test_integers_come_back_as_floats_of_their_level(level, tiny_pipeline):
     assert isinstance(out, list) and [len(audio) for audio in out] == [9_600, 14_400]
     for audio, original, sentence in zip(out, out.original, sentences, strict=True):
         assert audio.dtype == np.float32
-        # Truncated to whole numbers.
+        # White noise: the resampler's transition takes the last 6 % of its band, 3 % of the level.
         assert rms(original) == pytest.approx(rms(sentence / 32_768), rel=0.05)
         assert error_below_db(audio, original, 9_000) < -50
 

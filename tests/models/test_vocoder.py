@@ -97,7 +97,8 @@ def test_noise_has_the_level_and_the_distribution_of_noise():
     spectrum = torch.stft(audio[0, 4_800:-4_800], 2_048, 480, window=torch.hann_window(2_048), return_complex=True)
     # Above 1 kHz, where each mel bin spans several STFT bins.
     power = spectrum[43:-43].abs().square()
-    assert 0.5 * power.mean().log() == pytest.approx(-4.0, abs=0.05)
+    # Some 30 000 independent bins: the mean varies by under 1 %. The rest is for the overlap-add of frames.
+    assert 0.5 * power.mean().log() == pytest.approx(-4.0, abs=0.02)
     # The logarithm of an exponential distribution has the standard deviation pi / sqrt(6).
     assert power.log().std() == pytest.approx(torch.pi / 6**0.5, rel=0.05)
 
