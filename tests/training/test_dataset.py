@@ -72,7 +72,8 @@ def test_other_licences_are_refused(licence, tmp_path):
 
 
 def test_rows_of_other_splits_are_never_read(tmp_path):
-    rows = numbered(64) + [{"path": f"eval/{index}.wav", "split": "eval"} for index in range(64)]
+    """Whatever their fields say."""
+    rows = numbered(64) + [{"path": f"eval/{index}.wav", "split": "eval", "kind": "unknown"} for index in range(64)]
     training, validation = find_recordings([write_manifest(tmp_path, rows)])
     assert len(training) + len(validation) == 64
 
