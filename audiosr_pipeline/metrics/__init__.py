@@ -1,5 +1,6 @@
 """Measures of a super-resolved waveform against the true one; each figure carries the name of its convention."""
 
+from audiosr_pipeline.metrics.edge import steady_edge
 from audiosr_pipeline.metrics.energy import octave_bands, octave_energy_error
 from audiosr_pipeline.metrics.lsd import LSD_CONVENTIONS, log_spectral_distance, log_spectral_distances
 from audiosr_pipeline.metrics.pair import evaluate_pair
@@ -14,5 +15,6 @@ __all__ = [
     "octave_bands",
     "octave_energy_error",
     "round_to_16_bit",
+    "steady_edge",
     "variance_ratio",
 ]

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import torch
 
-from audiosr_pipeline.dsp.cutoff import find_bandwidth
+from audiosr_pipeline.metrics.edge import steady_edge
 from audiosr_pipeline.metrics.energy import octave_bands, octave_energy_error
 from audiosr_pipeline.metrics.lsd import LSD_CONVENTIONS, log_spectral_distances, silent_frames
 from audiosr_pipeline.metrics.power_spectrum import as_pair
@@ -20,9 +20,9 @@ def evaluate_pair(
 ) -> dict[str, float]:
     """Scores one clip; each score is the mean over its channels.
 
-    `EDGE` is where the reference's own content ends, found by `dsp.cutoff.find_bandwidth` over all its channels: many
-    recordings stop at a codec's cliff, and up to there nothing has to be guessed. A score without anything to measure
-    is NaN: those above the cutoff when none is given, those between the cutoff and `EDGE` when `EDGE` is not above it.
+    `EDGE` is where the reference's own content ends, found by `steady_edge` over all its channels: many recordings stop
+    at a codec's cliff, and up to there nothing has to be guessed. A score without anything to measure is NaN: those
+    above the cutoff when none is given, those between the cutoff and `EDGE` when `EDGE` is not above it.
 
     Args:
         estimate: Waveforms `(channels, num_samples)`, full scale 1, in the sample format that is to be compared.
@@ -48,7 +48,7 @@ def evaluate_pair(
     as_pair(estimate, reference)
     if cutoff_freq is not None:
         octaves = octave_bands(cutoff_freq, sampling_rate)
-    edge_freq = find_bandwidth(reference, sampling_rate)
+    edge_freq = steady_edge(reference, sampling_rate)
     bands: dict[str, tuple[float, float | None] | None] = {
         "lsd": (0.0, None),
         "lsd_lf": None if cutoff_freq is None else (0.0, cutoff_freq),
