@@ -16,6 +16,10 @@ CLIFF_DB = 8.0
 EDGE_DB = 3.0
 STEEPEST_DB = 30.0
 SMOOTHING_HZ = 150.0
+# What codecs, resamplers and clipping leave above a band: 20 dB and more below it, which nature takes most of an octave
+# to fall, and 60 dB and more below the spectrum's peak, where the quiet highs of dark sounds may be content still.
+RESIDUE_BELOW_BAND_DB = 20.0
+RESIDUE_BELOW_PEAK_DB = 60.0
 
 
 def find_cutoff(audio: np.ndarray, sampling_rate: int = 48_000) -> float:
@@ -40,11 +44,12 @@ def find_cutoff(audio: np.ndarray, sampling_rate: int = 48_000) -> float:
 
 
 def find_bandwidth(audio: np.ndarray, sampling_rate: int = 48_000) -> float:
-    """Band edge: the highest frequency with content that isn't the skirt of a low-pass.
+    """Band edge: the highest frequency with content that isn't the skirt of a low-pass, nor the residue above it.
 
     A frequency has content if the long-term power there is within 90 dB of the peak and above the noise that rounding
-    to 16 bit makes. It is on a skirt if it lies 8 dB or more below the band that ends a tenth of it lower. The edge is
-    where the level is still within 3 dB of that band.
+    to 16 bit makes. It is on a skirt if it lies 8 dB or more below the band that ends a tenth of it lower. It is
+    residue if, from there up, all lies 20 dB or more below that band and 60 dB or more below the peak. The edge is
+    where the level is still within 3 dB of the band.
 
     Args:
         audio: Waveforms `(channels, num_samples)`.
@@ -66,6 +71,7 @@ def find_bandwidth(audio: np.ndarray, sampling_rate: int = 48_000) -> float:
     present = power > threshold
     smoothed = ndimage.uniform_filter1d(np.where(present, power, 0.0), round(SMOOTHING_HZ / bin_hz))
     level_db = 10 * np.log10(np.maximum(smoothed, 0.01 * threshold))
+    present[_find_residue(level_db, bin_hz) :] = False
     for edge in np.flatnonzero(present)[::-1]:
         expected_db = _extrapolate(level_db, edge)
         if level_db[edge] > expected_db[-1] - CLIFF_DB:
@@ -73,6 +79,21 @@ def find_bandwidth(audio: np.ndarray, sampling_rate: int = 48_000) -> float:
             shoulder = np.flatnonzero(level_db[start : edge + 1] >= expected_db - EDGE_DB)
             return float((start + shoulder[-1] if len(shoulder) else edge) * bin_hz)
     return float(np.flatnonzero(present)[0] * bin_hz)
+
+
+def _find_residue(level_db: np.ndarray, bin_hz: float) -> int:
+    """The lowest bin from which on all is residue; `len(level_db)` if none is."""
+    loudest_above = np.maximum.accumulate(level_db[::-1])[::-1]
+    for start in np.flatnonzero(loudest_above <= loudest_above[0] - RESIDUE_BELOW_PEAK_DB):
+        edge = int(start / 1.1)
+        # Smoothing makes a band of a tone; half of a trend, 0.15 of the edge, must be wider.
+        if 0.15 * edge * bin_hz < SMOOTHING_HZ:
+            continue
+        # Where the trend rises to a single partial, the level below the edge tells, and the other way round.
+        band_db = min(_extrapolate(level_db, edge)[-1], np.median(level_db[int(0.9 * edge) : int(0.97 * edge) + 1]))
+        if loudest_above[start] <= band_db - RESIDUE_BELOW_BAND_DB:
+            return int(start)
+    return len(level_db)
 
 
 def _extrapolate(level_db: np.ndarray, edge: int) -> np.ndarray:

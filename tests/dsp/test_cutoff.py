@@ -1,8 +1,11 @@
 """Roll-off and band edge, on signals whose spectrum is known."""
 
+from collections.abc import Callable
+
 import librosa
 import numpy as np
 import pytest
+from scipy import fft
 
 from audiosr_pipeline.dsp.cutoff import find_bandwidth, find_cutoff
 from audiosr_pipeline.dsp.lowpass import lowpass
@@ -116,6 +119,46 @@ def test_band_edge_of_a_chord_is_its_top_partial():
     audio = sum(tone(frequency, amplitude=0.1) for frequency in np.arange(300, 5_101, 300))
     # The smoothing over 150 Hz reaches 75 Hz beyond the partial, the Hann window's main lobe two bins (47 Hz).
     assert find_bandwidth(audio) == pytest.approx(5_100, abs=125)
+
+
+def shaped(level_db: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
+    """White noise with a level in dB by frequency in Hz."""
+    spectrum = fft.rfft(noise(2.0).astype(np.float64))
+    gain = 10 ** (level_db(fft.rfftfreq(96_000, 1 / 48_000)) / 20)
+    return fft.irfft(spectrum * gain, n=96_000).astype(np.float32)
+
+
+@pytest.mark.parametrize("cutoff_freq", CUTOFFS)
+@pytest.mark.parametrize("residue_db", [-65, -85])
+def test_residue_is_not_content(cutoff_freq, residue_db):
+    """What a codec or a resampler leaves behind its low-pass, up to the Nyquist frequency."""
+    audio = shaped(lambda frequency: np.where(frequency < cutoff_freq, 0, residue_db))
+    assert find_bandwidth(audio) == pytest.approx(cutoff_freq, abs=24)
+
+
+def test_quiet_highs_are_content():
+    """Behind a wall too, as long as they lie within 60 dB."""
+    assert find_bandwidth(shaped(lambda frequency: np.where(frequency < 8_000, 0, -50))) > 23_500
+
+
+@pytest.mark.parametrize("per_octave_db", [-12, -20, -30])
+def test_a_roll_off_to_below_60_db_is_no_wall(per_octave_db):
+    # It reaches -60 dB, and above 22 kHz, where the steepest reaches it, there is nothing to tell residue by.
+    start = 22_000 * 2 ** (65 / per_octave_db)
+    audio = shaped(lambda frequency: per_octave_db * np.log2(np.maximum(frequency / start, 1)))
+    assert find_bandwidth(audio) > 23_500
+
+
+def test_a_gap_does_not_end_a_band_that_returns():
+    def level_db(frequency: np.ndarray) -> np.ndarray:
+        return np.select([frequency < 6_000, frequency < 9_000, frequency < 14_000], [0, -80, -30], -300)
+
+    assert find_bandwidth(shaped(level_db)) == pytest.approx(14_000, abs=24)
+
+
+def test_the_noise_around_a_tone_is_no_residue():
+    """It lies 85 dB below the tone on both sides: what ends there is a tone, not a band."""
+    assert find_bandwidth(tone(3_000) + noise(amplitude=3e-4)) > 23_500
 
 
 @pytest.mark.parametrize("cutoff_freq", [4_000, 12_000])
