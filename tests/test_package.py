@@ -29,6 +29,7 @@ MAY_IMPORT = {
     "pipelines": {"dsp", "models", "convert", "audio_io"},
     "adapters": {"dsp", "models", "pipelines"},
     "training": {"dsp", "models", "metrics", "pipelines", "audio_io"},
+    "study": {"dsp", "metrics", "pipelines", "adapters", "audio_io", "evaluate"},
 }
 MAY_IMPORT[""] = set(MAY_IMPORT)
 MAY_IMPORT["cli"] = {*MAY_IMPORT, ""}

@@ -541,16 +541,18 @@ class AudioSRPipeline(DiffusionPipeline):
 
         mel = merge_windows(decoded(), windows, FADE_FRAMES, scale)
         assert prepared.mel is not None
-        edges = self.feature_extractor.mel_edges
-        mel = replace_low_mel(mel, prepared.mel.to(mel.device), prepared.inspection.cutoff_freq, edges)
+        input_mel, cutoff_freq = prepared.mel, prepared.inspection.cutoff_freq
 
         def vocoded() -> Iterator[Tensor]:
             for window in self.progress_bar(windows):
-                frames = mel[:, 0, window.start * scale : window.stop * scale].to(self.vocoder.dtype)
+                frames = slice(window.start * scale, window.stop * scale)
+                # Window by window: of ten minutes of stereo, a copy of the mel spectrogram takes 120 MB.
+                own = input_mel[:, :, frames].to(mel.device)
+                replaced = replace_low_mel(mel[:, :, frames], own, cutoff_freq, self.feature_extractor.mel_edges)
                 # Where windows overlap they need the same noise.
-                place = {"first_frame": window.start * scale} if isinstance(self.vocoder, ISTFTVocoder) else {}
+                place = {"first_frame": frames.start} if isinstance(self.vocoder, ISTFTVocoder) else {}
                 with OneDNN():
-                    audio = self.vocoder(frames, **place)
+                    audio = self.vocoder(replaced[:, 0].to(self.vocoder.dtype), **place)
                 yield audio[:, : (window.stop - window.start) * self.frame_samples].float().cpu()
 
         audio = merge_windows(vocoded(), windows, FADE_FRAMES, self.frame_samples, dim=-1)

@@ -269,5 +269,5 @@ def draw_validation_crops(
         except ValueError as error:
             logger.warning("not used for validation: %s", error)
     if not crops:
-        raise ValueError(f"the {len(recordings)} recordings held out for validation are silent or can't be read.")
+        raise ValueError(f"{len(recordings)} recordings, from {recordings[0].path} on, are silent or can't be read.")
     return [default_collate(crops[start : start + batch_size]) for start in range(0, len(crops), batch_size)]

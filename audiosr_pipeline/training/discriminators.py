@@ -125,6 +125,8 @@ def waveform_discriminators(spectrogram_channels: int, period_channels: int) -> 
 class Adversary:
     """Discriminators, their optimiser and the losses between them and a generator (hinge loss, as EnCodec's).
 
+    A step of both may be taken in parts: nothing here depends on what a crop is batched with.
+
     Args:
         discriminators: Each gives features, last the scores, of what the generator makes: waveforms or mels.
         learning_rate: Of the discriminators, constant.
@@ -134,20 +136,26 @@ class Adversary:
         self.discriminators = nn.ModuleList(discriminators)
         self.optimizer = torch.optim.AdamW(self.discriminators.parameters(), lr=learning_rate, betas=(0.8, 0.99))
 
-    def update(self, estimate: Tensor, truth: Tensor) -> None:
-        """One step of the discriminators on a batch of each."""
+    def add_gradients(self, estimate: Tensor, truth: Tensor) -> None:
+        """Adds the discriminators' gradients on a batch of each to those that are there."""
         self.discriminators.requires_grad_(True)
         loss = torch.zeros(())
         for discriminator in self.discriminators:
             # Both in one batch: half the calls.
             of_truth, of_estimate = discriminator(torch.cat([truth, estimate.detach()]))[-1].float().chunk(2)
             loss = loss + (1 - of_truth).relu().mean() + (1 + of_estimate).relu().mean()
-        self.optimizer.zero_grad()
         loss.backward()
-        self.optimizer.step()
 
     def generator_losses(self, estimate: Tensor, truth: Tensor) -> tuple[Tensor, Tensor]:
-        """Adversarial loss and feature matching (L1, relative to the truth's features), means over discriminators."""
+        """Adversarial loss and feature matching (L1, relative to the truth's features) of each crop.
+
+        Args:
+            estimate: What the generator made, `(batch, ...)`.
+            truth: Same shape.
+
+        Returns:
+            Both `(batch,)`, means over the discriminators.
+        """
         # Their own gradients are not wanted here.
         self.discriminators.requires_grad_(False)
         adversarial = matching = torch.zeros(())
@@ -155,10 +163,10 @@ class Adversary:
             with torch.no_grad():
                 of_truth = discriminator(truth)
             of_estimate = discriminator(estimate)
-            adversarial = adversarial - of_estimate[-1].float().mean()
+            adversarial = adversarial - _mean_per_crop(of_estimate[-1])
             for wanted, got in zip(of_truth[:-1], of_estimate[:-1], strict=True):
-                difference = (wanted.float() - got.float()).abs().mean()
-                matching = matching + difference / wanted.float().abs().mean() / len(of_truth[:-1])
+                relative = _mean_per_crop((wanted - got).abs()) / _mean_per_crop(wanted.abs())
+                matching = matching + relative / len(of_truth[:-1])
         return adversarial / len(self.discriminators), matching / len(self.discriminators)
 
     def state_dict(self) -> dict[str, Any]:
@@ -169,3 +177,7 @@ class Adversary:
         """Takes up a saved state."""
         self.discriminators.load_state_dict(state["discriminators"])
         self.optimizer.load_state_dict(state["optimizer"])
+
+
+def _mean_per_crop(values: Tensor) -> Tensor:
+    return values.float().flatten(1).mean(1)

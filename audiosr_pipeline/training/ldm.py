@@ -14,7 +14,7 @@ from audiosr_pipeline.pipelines.audiosr import UNCONDITIONAL_LATENT
 from audiosr_pipeline.training.cliff import continue_band
 from audiosr_pipeline.training.dataset import crop_generators, find_recordings
 from audiosr_pipeline.training.degrade import DegradationShares
-from audiosr_pipeline.training.loop import Batch, TrainingSettings, launch, setting, train
+from audiosr_pipeline.training.loop import Batch, TrainingSettings, launch, other_default, setting, train
 from audiosr_pipeline.training.vae import encode, load_autoencoder
 
 TIMESTEP_BIAS = 0.6
@@ -38,11 +38,9 @@ class LDMSettings(TrainingSettings):
         },
     }
 
-    output: str = setting("runs/ldm", "folder of the run; one that is there goes on where it stopped")
+    output: str = other_default("output", "runs/ldm")
     vae: str = setting("runs/vae/best", "folder of the trained autoencoder")
-    initial: str = setting("", "folder of a trained UNet to start from; none: from scratch")
-    num_steps: int = setting(8_000, "steps of the optimiser")
-    official_width: int = setting(0, "width of the UNet as published (there 128); 0 for audiosr-mini's")
+    num_steps: int = other_default("num_steps", 8_000)
     condition_dropout: float = setting(0.1, "share of the crops that get no condition, for guidance")
     shelf: float = setting(0.0, "share of the inputs with a lossy coder's shelf")
     holes: float = setting(0.0, "share of the inputs with a lossy coder's holes")

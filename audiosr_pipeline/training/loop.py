@@ -56,6 +56,8 @@ class TrainingSettings:
 
     data: tuple[str, ...] = field(metadata={"help": "folders of audio files, and CSV manifests"})
     output: str = field(metadata={"help": "folder of the run; one that is there goes on where it stopped"})
+    initial: str = setting("", "folder of trained weights to start from; none: from scratch")
+    official_width: int = setting(0, "width as published (UNet, autoencoder: 128; HiFi-GAN: 1536); 0: audiosr-mini's")
     licences: str = setting(FREE_LICENCES, "regular expression of the licences that a manifest's rows may have")
     num_steps: int = setting(10_000, "steps of the optimiser")
     batch_size: int = setting(8, "crops per step, over all processes")
@@ -85,6 +87,11 @@ class TrainingSettings:
             raise ValueError(f"crop_s={self.crop_s}; accepted are numbers above 0.")
 
 
+def other_default(name: str, default: Any) -> Any:
+    """The field `name` of `TrainingSettings` with another default."""
+    return setting(default, TrainingSettings.__dataclass_fields__[name].metadata["help"])
+
+
 def launch(settings: TrainingSettings) -> Accelerator:
     """Sets up the process, on the GPU that `accelerate launch` gives it, else on the CPU, and seeds it.
 
@@ -94,6 +101,9 @@ def launch(settings: TrainingSettings) -> Accelerator:
     torch.set_num_threads(settings.num_threads)
     torch.manual_seed(settings.seed)
     accelerator = Accelerator(cpu=not torch.cuda.is_available(), mixed_precision=settings.mixed_precision)
+    # Which accelerate would pass over without a word.
+    if settings.mixed_precision == "fp16" and accelerator.device.type == "cpu":
+        raise ValueError('mixed_precision="fp16" needs a GPU; accepted on a CPU are no, bf16.')
     if settings.batch_size % (accelerator.num_processes * settings.accumulation_steps):
         raise ValueError(
             f"batch_size={settings.batch_size} can't be shared evenly by {accelerator.num_processes} processes with "
@@ -132,12 +142,13 @@ def train(
     Args:
         accelerator: From `launch`.
         model: What is trained, in place.
-        loss_of: Loss of a batch of crops, a mean over them. The generator draws what is random for the whole batch, in
-            all processes the same; what is random for a crop comes from `crop_generators`.
+        loss_of: Loss of a batch of crops, a mean over them, and with an adversary also a call of its `add_gradients`.
+            The generator draws what is random for the whole batch, in all processes the same; what is random for a crop
+            comes from `crop_generators`.
         recordings: Training and validation recordings.
         settings: How to train.
         export: Writes the model into a folder; called with the moving average in `model`.
-        adversary: What `loss_of` trains beside the model, to be saved with it.
+        adversary: What is trained beside the model, and saved with it.
         preview: What TensorBoard shows of a batch at each validation: mels `(num_frames, n_mels)`, waveforms at 48 kHz
             `(num_samples,)`.
         degradation: Shares of the low-passed training crops that suffer more than the low-pass.
@@ -151,11 +162,10 @@ def train(
     state_file = output / "state.pt"
     model.to(device)
     parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
-    # The same seed may give other numbers on other machines.
-    broadcast([parameter.data for parameter in model.parameters()])
     optimizer = accelerator.prepare_optimizer(
         torch.optim.AdamW(parameters, lr=settings.learning_rate, betas=(0.9, 0.98), weight_decay=0.01)
     )
+    modules, optimizers = [model], [optimizer]
     ema = EMAModel(parameters, decay=settings.ema_decay, use_ema_warmup=True, power=0.75)
     # What has a state, by its name in the checkpoint.
     parts: dict[str, Any] = {"model": model, "optimizer": optimizer, "ema": ema}
@@ -163,8 +173,11 @@ def train(
         parts["scaler"] = accelerator.scaler
     if adversary is not None:
         adversary.discriminators.to(device)
-        adversary.optimizer.register_step_pre_hook(lambda judge, *_: _average_gradients(accelerator, judge))
+        modules.append(adversary.discriminators)
+        optimizers.append(adversary.optimizer)
         parts["adversary"] = adversary
+    # The same seed may give other numbers on other machines.
+    broadcast([parameter.data for module in modules for parameter in module.parameters()])
     step, best, curve = 0, math.inf, []
     if state_file.exists():
         _check_settings(output / "settings.json", settings)
@@ -206,19 +219,22 @@ def train(
     while step < settings.num_steps:
         for group in optimizer.param_groups:
             group["lr"] = learning_rate_at(step, settings)
-        optimizer.zero_grad()
+        for each in optimizers:
+            each.zero_grad()
         loss = torch.zeros((), device=device)
         for _ in range(settings.accumulation_steps):
             batch = next(crops)
             num_skipped += int(batch.pop("num_skipped").sum())
             part_loss = loss_of(send_to_device(batch, device), generator_for(settings.seed, step))
-            accelerator.backward(part_loss / settings.accumulation_steps)
+            accelerator.backward(part_loss)
             loss += part_loss.detach() / settings.accumulation_steps
         losses.append(accelerator.reduce(loss, "mean").item())
         _check_finite(losses[-1], step, state_file)
-        _average_gradients(accelerator, optimizer)
+        for each in optimizers:
+            _average_gradients(accelerator, each, settings.accumulation_steps)
         accelerator.clip_grad_norm_(parameters, settings.gradient_clip)
-        optimizer.step()
+        for each in optimizers:
+            each.step()
         ema.step(parameters)
         step += 1
         progress.update()
@@ -289,15 +305,17 @@ def _numbers_of_crops(accelerator: Accelerator, settings: TrainingSettings, firs
             yield list(range(first, first + size))
 
 
-def _average_gradients(accelerator: Accelerator, optimizer: torch.optim.Optimizer) -> None:
-    """Makes the gradients of all processes their mean.
+def _average_gradients(accelerator: Accelerator, optimizer: torch.optim.Optimizer, num_parts: int) -> None:
+    """Makes the gradients, sums over the parts of a step, means over the parts of all processes.
 
     Once a step, and without a wrapper around the model, of which a loss may call more than `forward`.
     """
+    gradients = [p.grad for group in optimizer.param_groups for p in group["params"] if p.grad is not None]
     if accelerator.num_processes > 1:
-        gradients = [p.grad for group in optimizer.param_groups for p in group["params"] if p.grad is not None]
         mean = accelerator.reduce(nn.utils.parameters_to_vector(gradients), "mean")
         nn.utils.vector_to_parameters(mean, gradients)
+    for gradient in gradients:
+        gradient /= num_parts
 
 
 def _check_finite(loss: float, step: int, state_file: Path) -> None:

@@ -11,7 +11,6 @@ from typing import ClassVar, TypeAlias
 
 import numpy as np
 import torch
-from accelerate import Accelerator
 from diffusers import AutoencoderDC, AutoencoderKL
 from diffusers.utils.torch_utils import randn_tensor
 from torch import Tensor, nn
@@ -20,7 +19,7 @@ from audiosr_pipeline.models.feature_extractor import MelFeatureExtractor
 from audiosr_pipeline.models.official import build_official_vae
 from audiosr_pipeline.training.dataset import Recording, crop_generators, draw_validation_crops, find_recordings
 from audiosr_pipeline.training.discriminators import Adversary, PatchDiscriminator
-from audiosr_pipeline.training.loop import Batch, TrainingSettings, launch, setting, train
+from audiosr_pipeline.training.loop import Batch, TrainingSettings, launch, other_default, setting, train
 
 PATCH = 8
 CONSTANT = 100.0
@@ -48,11 +47,9 @@ class VAESettings(TrainingSettings):
         },
     }
 
-    output: str = setting("runs/vae", "folder of the run; one that is there goes on where it stopped")
-    initial: str = setting("", "folder of a trained autoencoder to start from; none: from scratch")
-    num_steps: int = setting(500, "steps of the optimiser")
-    learning_rate: float = setting(1e-4, "highest learning rate, after the warm-up")
-    official_width: int = setting(0, "width of the autoencoder as published (there 128); 0 for audiosr-mini's")
+    output: str = other_default("output", "runs/vae")
+    num_steps: int = other_default("num_steps", 500)
+    learning_rate: float = other_default("learning_rate", 1e-4)
     latent_channels: int = setting(16, "of audiosr-mini's; the published one has 16")
     latent_noise: float = setting(0.05, "noise that audiosr-mini's decoder learns with, of scaled latents")
     kl_weight: float = setting(1e-6, "weight of the published one's posterior's divergence, per value of the mel")
@@ -103,14 +100,14 @@ def train_vae(settings: VAESettings) -> None:
     def loss_of(batch: Batch, generator: torch.Generator) -> Tensor:
         mel = feature_extractor(batch["audio"])
         estimate, divergence = reconstruct(mel, crop_generators(batch, settings.seed))
-        reconstruction = (estimate - mel).abs().mean()
-        loss = reconstruction + settings.kl_weight * divergence
+        reconstruction = (estimate - mel).abs().mean((1, 2, 3))
+        loss = reconstruction.mean() + settings.kl_weight * divergence
         if adversary is None or not torch.is_grad_enabled():
             return loss
-        adversary.update(estimate, mel)
+        adversary.add_gradients(estimate, mel)
         adversarial, _ = adversary.generator_losses(estimate, mel)
-        balance = _balance(accelerator, reconstruction, adversarial, vae.decoder.conv_out.weight)
-        return loss + settings.adversarial_weight * balance * adversarial
+        balance = _balance(reconstruction, adversarial, estimate)
+        return loss + settings.adversarial_weight * (balance * adversarial).mean()
 
     def export(folder: Path) -> None:
         vae.register_to_config(scaling_factor=measure_scaling_factor(vae, mels))
@@ -160,13 +157,17 @@ def _draw_mels(recordings: Sequence[Recording], num_crops: int, settings: VAESet
     return torch.cat([MelFeatureExtractor()(batch["audio"]) for batch in crops])
 
 
-def _balance(accelerator: Accelerator, reconstruction: Tensor, adversarial: Tensor, weight: Tensor) -> Tensor:
-    """What makes the adversarial loss's gradient at the last layer as long as the reconstruction's (LDM's)."""
+def _balance(reconstruction: Tensor, adversarial: Tensor, estimate: Tensor) -> Tensor:
+    """What makes the gradient of each crop's adversarial loss as long as that of its reconstruction, `(batch,)`.
+
+    At the decoder's output, as EnCodec's (arXiv:2210.13438). LDM's, at the last layer's weights, is one for the batch,
+    so that a batch taken in parts would have another.
+    """
     wanted, given = (
-        accelerator.reduce(torch.autograd.grad(loss, weight, retain_graph=True)[0], "mean").norm()
+        torch.autograd.grad(loss.sum(), estimate, retain_graph=True)[0].flatten(1).norm(dim=1)
         for loss in (reconstruction, adversarial)
     )
-    return (wanted / (given + 1e-4)).clamp(max=1e4)
+    return (wanted / (given + 1e-8)).clamp(max=1e4)
 
 
 def build_autoencoder(latent_channels: int = 16) -> AutoencoderDC:

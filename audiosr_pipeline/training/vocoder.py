@@ -17,7 +17,7 @@ from audiosr_pipeline.models.official import build_official_vocoder
 from audiosr_pipeline.models.vocoder import ISTFTVocoder
 from audiosr_pipeline.training.dataset import find_recordings
 from audiosr_pipeline.training.discriminators import Adversary, waveform_discriminators
-from audiosr_pipeline.training.loop import Batch, TrainingSettings, launch, setting, train
+from audiosr_pipeline.training.loop import Batch, TrainingSettings, launch, other_default, setting, train
 from audiosr_pipeline.training.losses import multi_resolution_stft_loss
 from audiosr_pipeline.training.vae import encode, load_autoencoder
 
@@ -42,12 +42,10 @@ class VocoderSettings(TrainingSettings):
         },
     }
 
-    output: str = setting("runs/vocoder", "folder of the run; one that is there goes on where it stopped")
-    initial: str = setting("", "folder of a trained vocoder to start from; none: from scratch")
+    output: str = other_default("output", "runs/vocoder")
     vae: str = setting("", "folder of a trained autoencoder, whose mels half of the crops get; none: true mels alone")
-    crop_s: float = setting(0.64, "length of a crop in seconds")
-    num_steps: int = setting(3_000, "steps of the optimiser")
-    official_width: int = setting(0, "width of the HiFi-GAN as published (there 1536); 0 for audiosr-mini's vocoder")
+    crop_s: float = other_default("crop_s", 0.64)
+    num_steps: int = other_default("num_steps", 3_000)
     mel_weight: float = setting(1.0, "weight of the mel's L1")
     stft_weight: float = setting(1.0, "weight of the multi-resolution STFT loss")
     adversarial_weight: float = setting(0.0, "weight of the adversarial loss; 0: no discriminators")
@@ -98,9 +96,9 @@ def train_vocoder(settings: VocoderSettings) -> None:
             return loss
         start = int(torch.randint(audio.shape[-1] - num_judged + 1, (), generator=generator))
         judged = slice(start, start + num_judged)
-        adversary.update(estimate[:, judged], audio[:, judged])
+        adversary.add_gradients(estimate[:, judged], audio[:, judged])
         adversarial, matching = adversary.generator_losses(estimate[:, judged], audio[:, judged])
-        return loss + settings.adversarial_weight * adversarial + settings.matching_weight * matching
+        return loss + (settings.adversarial_weight * adversarial + settings.matching_weight * matching).mean()
 
     def preview(batch: Batch) -> dict[str, Tensor]:
         audio = batch["audio"][:1]

@@ -32,6 +32,13 @@ def tiny_adversary() -> Adversary:
     return Adversary(waveform_discriminators(2, 1), learning_rate=1e-3)
 
 
+def update(adversary: Adversary, estimate: torch.Tensor, truth: torch.Tensor) -> None:
+    """One step of the discriminators."""
+    adversary.optimizer.zero_grad()
+    adversary.add_gradients(estimate, truth)
+    adversary.optimizer.step()
+
+
 def test_scores_and_features_of_a_discriminator():
     features = SpectrogramDiscriminator(512, 128, channels=4)(waveforms(2))
     assert [feature.shape[1] for feature in features] == [4, 4, 4, 4, 4, 1]
@@ -77,8 +84,8 @@ def test_a_width_of_0_leaves_them_out():
 def test_silence_is_finite():
     adversary = tiny_adversary()
     silence = torch.zeros(2, 7_680)
-    adversary.update(silence, silence)
-    assert all(loss.isfinite() for loss in adversary.generator_losses(silence, silence))
+    update(adversary, silence, silence)
+    assert all(loss.isfinite().all() for loss in adversary.generator_losses(silence, silence))
 
 
 @pytest.mark.parametrize("widths", [(4, 0), (0, 4)])
@@ -91,13 +98,13 @@ def test_they_learn_to_tell_noise_from_a_buzz_at_the_frame_rate(widths):
     phases = 2 * torch.pi * 100 * harmonics[:, None] * time + 0.1 * harmonics[:, None] ** 2
     buzz = phases.sin().sum(0).expand(2, -1)
     buzz = buzz / buzz.std() * truth.std()
-    before, _ = adversary.generator_losses(buzz, truth)
+    before = adversary.generator_losses(buzz, truth)[0].mean()
     for _ in range(40):
-        adversary.update(buzz, truth)
+        update(adversary, buzz, truth)
     with torch.no_grad():
         margins = [(d(truth)[-1] - d(buzz)[-1]).mean() for d in adversary.discriminators]
     assert sum(margins) > 1
-    after, _ = adversary.generator_losses(buzz, truth)
+    after = adversary.generator_losses(buzz, truth)[0].mean()
     # The generator's loss is high where it is caught.
     assert after > before
 
@@ -106,26 +113,50 @@ def test_the_truth_matches_itself_and_gradients_reach_the_estimate():
     torch.manual_seed(0)
     adversary, truth = tiny_adversary(), waveforms()
     _, matching = adversary.generator_losses(truth, truth)
-    assert matching == 0
+    assert torch.equal(matching, torch.zeros(2))
     estimate = smooth(truth).requires_grad_()
     adversarial, matching = adversary.generator_losses(estimate, truth)
-    assert matching > 0.01
+    assert (matching > 0.01).all()
     for loss in (adversarial, matching):
-        (gradient,) = torch.autograd.grad(loss, estimate, retain_graph=True)
+        (gradient,) = torch.autograd.grad(loss.sum(), estimate, retain_graph=True)
         assert gradient.isfinite().all() and gradient.any()
 
 
 def test_updates_leave_the_generator_alone_and_its_losses_the_discriminators():
     adversary, truth = tiny_adversary(), waveforms()
     estimate = smooth(truth).requires_grad_()
-    adversary.update(estimate, truth)
+    update(adversary, estimate, truth)
     assert estimate.grad is None
     adversary.optimizer.zero_grad()
-    sum(adversary.generator_losses(estimate, truth)).backward()
+    sum(adversary.generator_losses(estimate, truth)).mean().backward()
     assert estimate.grad.any()
     assert all(parameter.grad is None for parameter in adversary.discriminators.parameters())
-    adversary.update(estimate.detach(), truth)
+    update(adversary, estimate.detach(), truth)
     assert all(parameter.grad is not None for parameter in adversary.discriminators.parameters())
+
+
+def test_nothing_depends_on_what_a_crop_is_batched_with():
+    """So that a step may be taken in parts."""
+    torch.manual_seed(0)
+    adversary, truth = tiny_adversary(), waveforms(3) * torch.tensor([1.0, 0.1, 0.01])[:, None]
+    estimate = smooth(truth)
+
+    def gradients() -> list[torch.Tensor]:
+        found = [parameter.grad.clone() for parameter in adversary.discriminators.parameters()]
+        adversary.optimizer.zero_grad()
+        return found
+
+    whole = adversary.generator_losses(estimate, truth)
+    alone = [adversary.generator_losses(*pair) for pair in zip(estimate.split(1), truth.split(1), strict=True)]
+    for of_whole, of_alone in zip(whole, zip(*alone, strict=True), strict=True):
+        # Float32 sums in another order.
+        assert torch.allclose(of_whole, torch.cat(of_alone), rtol=1e-4, atol=1e-6)
+    adversary.add_gradients(estimate, truth)
+    expected = gradients()
+    for part in zip(estimate.split(1), truth.split(1), strict=True):
+        adversary.add_gradients(*part)
+    for one, other in zip(expected, gradients(), strict=True):
+        assert torch.allclose(one, other / 3, rtol=1e-3, atol=1e-5)
 
 
 def test_an_adversary_of_mels():
@@ -133,18 +164,20 @@ def test_an_adversary_of_mels():
     adversary, truth = Adversary([PatchDiscriminator(2)], learning_rate=1e-3), torch.randn(2, 1, 32, 64)
     estimate = torch.zeros_like(truth, requires_grad=True)
     for _ in range(20):
-        adversary.update(estimate, truth)
-    assert adversary.generator_losses(estimate, truth)[0] > adversary.generator_losses(truth, truth)[0]
+        update(adversary, estimate, truth)
+    of_estimate, of_truth = (adversary.generator_losses(given, truth)[0] for given in (estimate, truth))
+    assert (of_estimate > of_truth).all()
 
 
 def test_a_saved_adversary_goes_on_as_if_never_stopped():
     torch.manual_seed(0)
     adversary, truth = tiny_adversary(), waveforms()
-    adversary.update(smooth(truth), truth)
+    update(adversary, smooth(truth), truth)
     resumed = tiny_adversary()
-    assert resumed.generator_losses(smooth(truth), truth) != adversary.generator_losses(smooth(truth), truth)
+    before = [each.generator_losses(smooth(truth), truth)[0] for each in (adversary, resumed)]
+    assert not torch.equal(*before)
     resumed.load_state_dict(copy.deepcopy(adversary.state_dict()))
     for each in (adversary, resumed):
-        each.update(smooth(truth), truth)
+        update(each, smooth(truth), truth)
     for one, other in zip(adversary.discriminators.parameters(), resumed.discriminators.parameters(), strict=True):
         assert torch.equal(one, other)

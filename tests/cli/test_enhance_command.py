@@ -1,9 +1,7 @@
-"""The command line: what is written where, what is left alone, and what is said when something is wrong."""
+"""`enhance`: what is written where, what is left alone, and what is said when something is wrong."""
 
 import json
 import os
-import shutil
-import subprocess
 import sys
 from pathlib import Path
 
@@ -12,85 +10,13 @@ import pytest
 import soundfile
 import torch
 
-from audiosr_pipeline import AudioSRPipeline, AudioSRPipelineOutput, cli
+from audiosr_pipeline import AudioSRPipeline
 from audiosr_pipeline.audio_io import read_audio, write_audio
+from audiosr_pipeline.cli import enhance
 from audiosr_pipeline.dsp.resample import resample
-from audiosr_pipeline.pipelines.outputs import AudioSRReport
+from tests.cli.commands import bad_usage, files, lines, make_wav, run
 
-
-class StubPipeline:
-    """Resamples instead of generating. What a test sets on it happens at the next call or at every one."""
-
-    def __init__(self):
-        self.calls: list[dict] = []
-        self.level = 1.0
-        self.action = "enhanced"
-        self.raises: dict[int, BaseException] = {}
-
-    def to(self, device):
-        return self
-
-    def set_progress_bar_config(self, **config):
-        pass
-
-    def __call__(self, audio, **arguments):
-        self.calls.append(arguments)
-        if error := self.raises.get(len(self.calls)):
-            raise error
-        (clip,) = audio
-        enhanced = self.level * resample(clip, arguments["sampling_rate"], 48_000)
-        report = AudioSRReport(
-            sampling_rate=arguments["sampling_rate"],
-            num_channels=len(clip),
-            duration_s=clip.shape[-1] / arguments["sampling_rate"],
-            cutoff_freq=4_000.0,
-            bandwidth=4_000.0,
-            action=self.action,
-            reason="a test",
-            seed=arguments["generator"].initial_seed(),
-        )
-        return AudioSRPipelineOutput(
-            audios=[enhanced], sampling_rate=48_000, generated=[np.zeros_like(enhanced)], reports=[report]
-        )
-
-
-@pytest.fixture
-def pipeline(monkeypatch) -> StubPipeline:
-    """Stands in for every model."""
-    stub = StubPipeline()
-    monkeypatch.setattr(AudioSRPipeline, "from_pretrained", lambda name: stub)
-    return stub
-
-
-@pytest.fixture(autouse=True)
-def folder(tmp_path, monkeypatch) -> Path:
-    """An empty current folder."""
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
-
-
-def make_wav(path: str, sampling_rate: int = 8_000, channels: int = 1, peak: float = 0.5) -> Path:
-    """A second of noise."""
-    Path(path).parent.mkdir(parents=True, exist_ok=True)
-    audio = np.random.default_rng(0).uniform(-1, 1, (channels, sampling_rate)).astype(np.float32)
-    write_audio(path, audio * np.float32(peak / np.abs(audio).max()), sampling_rate, "PCM_16")
-    return Path(path)
-
-
-def run(*arguments: str) -> int:
-    return cli.main(list(arguments))
-
-
-def files(folder: str = ".") -> list[str]:
-    """Every file in a folder, hidden ones too."""
-    return sorted(path.relative_to(folder).as_posix() for path in Path(folder).rglob("*") if path.is_file())
-
-
-def lines(text: str) -> list[str]:
-    return text.splitlines()
-
-
-# enhance: what is written where
+# What is written where
 
 
 def test_a_file_goes_into_a_folder_and_to_48_khz(pipeline, capsys):
@@ -238,7 +164,7 @@ def test_quiet_is_quiet_with_a_model_from_a_folder(tiny_pipeline, capfd):
     assert json.loads(Path("out/a.json").read_text())["model"] == "model"
 
 
-# enhance: a second run, and what is never overwritten
+# A second run, and what is never overwritten
 
 
 def test_a_second_run_does_what_is_missing_without_loading_a_model_for_the_rest(pipeline, capsys, monkeypatch):
@@ -315,15 +241,6 @@ def test_the_input_folder_may_lie_in_the_output_folder(pipeline):
     assert files() == ["out/a.wav", "out/raw/a.wav"]
 
 
-def bad_usage(capsys, *arguments: str) -> str:
-    """The line that a command line is refused with."""
-    assert run(*arguments) == 2
-    out, err = capsys.readouterr()
-    assert out == ""
-    assert err.count("\n") == 1
-    return err
-
-
 @pytest.mark.parametrize("overwrite", [[], ["--overwrite"]])
 def test_an_input_is_never_overwritten(pipeline, capsys, overwrite):
     before = make_wav("in/a.wav").read_bytes()
@@ -359,8 +276,6 @@ def test_two_inputs_for_one_output_are_refused_before_anything_is_done(pipeline,
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ("", "COMMAND"),
-        ("improve a.wav", "improve"),
         ("enhance -o out", "IN"),
         ("enhance a.wav", "-o"),
         ("enhance a.wav -o out --steps 0", "0 is not a whole number from 1 on"),
@@ -402,7 +317,7 @@ def test_a_device_that_is_not_there_is_bad_usage(tiny_pipeline, capsys, monkeypa
     assert "abacus" in bad_usage(capsys, "enhance", "a.wav", "-o", "out", "--device", "abacus")
 
 
-# enhance: bad input
+# Bad input
 
 
 def test_bad_files_are_named_in_one_line_each_and_the_others_are_done(pipeline, capsys):
@@ -481,7 +396,7 @@ def test_a_file_name_that_is_no_text_is_done_and_printed(pipeline, capsys):
     assert "caf\\udce9.wav" in capsys.readouterr().out
 
 
-# enhance: interruption
+# Interruption
 
 
 @pytest.mark.parametrize("place", ["pipeline", "write_audio", "save_spectrograms"])
@@ -506,8 +421,8 @@ def test_an_interruption_leaves_no_half_file_and_the_next_run_goes_on(pipeline, 
 
 
 def interrupt_second_call(patch: pytest.MonkeyPatch, name: str) -> None:
-    """Has a function of the command line do its work and then be interrupted, the second time."""
-    function, calls = getattr(cli, name), []
+    """Has a function of the command do its work and then be interrupted, the second time."""
+    function, calls = getattr(enhance, name), []
 
     def interrupted(*arguments, **options):
         calls.append(arguments)
@@ -518,7 +433,7 @@ def interrupt_second_call(patch: pytest.MonkeyPatch, name: str) -> None:
                 Path(arguments[0]).unlink()
             raise KeyboardInterrupt
 
-    patch.setattr(cli, name, interrupted)
+    patch.setattr(enhance, name, interrupted)
 
 
 def test_an_interrupted_overwrite_keeps_the_old_output(pipeline, capsys):
@@ -531,13 +446,7 @@ def test_an_interrupted_overwrite_keeps_the_old_output(pipeline, capsys):
     assert "the same command starts over, because of --overwrite" in capsys.readouterr().err
 
 
-# enhance with a real pipeline
-
-
-@pytest.fixture
-def real(tiny_pipeline, monkeypatch) -> AudioSRPipeline:
-    monkeypatch.setattr(AudioSRPipeline, "from_pretrained", lambda name: tiny_pipeline)
-    return tiny_pipeline
+# With a real pipeline
 
 
 def test_the_file_holds_what_the_pipeline_returns(real):
@@ -575,85 +484,3 @@ def test_silence_is_counted(real, capsys):
     assert run("enhance", "a.wav", "-o", "out", "--report") == 0
     assert not read_audio("out/a.wav")[0].any()
     assert lines(capsys.readouterr().out)[-1] == "0 enhanced, 1 silent, 0 left alone, 0 already done, 0 failed"
-
-
-# inspect
-
-
-def test_inspect_prints_what_a_run_would_report(real, capsys):
-    make_wav("in/low.wav", sampling_rate=16_000, channels=2, peak=0.5)
-    make_wav("in/full.wav", sampling_rate=48_000)
-    write_audio("in/silence.wav", np.zeros((1, 8_000), np.float32), 8_000)
-    assert run("inspect", "in", "--json") == 0
-    rows = json.loads(capsys.readouterr().out)
-    assert [(Path(row["input"]).stem, row["action"]) for row in rows] == [
-        ("full", "left_alone"),
-        ("low", "enhanced"),
-        ("silence", "silent"),
-    ]
-    assert rows[1]["peak_db"] == pytest.approx(-6.02, abs=0.01)
-    for row in rows:
-        report = real(row["input"], generator=torch.Generator().manual_seed(0)).reports[0].to_dict()
-        same = ["sampling_rate", "num_channels", "duration_s", "cutoff_freq", "bandwidth", "action", "reason"]
-        assert {key: row[key] for key in same} == {key: report[key] for key in same}
-    assert files() == ["in/full.wav", "in/low.wav", "in/silence.wav"]
-
-
-def test_inspect_prints_a_table_and_names_bad_files(capsys):
-    make_wav("a.wav", sampling_rate=16_000)
-    Path("b.wav").touch()
-    assert run("inspect", "a.wav", "b.wav") == 1
-    out, err = capsys.readouterr()
-    heading, row = lines(out)
-    assert heading.split()[:3] == ["rate", "channels", "length"]
-    assert row.split()[:3] == ["16000", "1", "1.00"]
-    assert "a.wav: enhanced; content up to" in row
-    assert err == "audiosr-pipeline: b.wav: is empty (0 bytes)\n"
-
-
-# evaluate
-
-
-def test_evaluate_prints_and_writes_scores(capsys):
-    make_wav("true/a.wav", sampling_rate=48_000)
-    shutil.copytree("true", "made")
-    command = [
-        "evaluate",
-        "--reference",
-        "true",
-        "--estimate",
-        "made",
-        "--cutoff-freq",
-        "8000",
-        "--output",
-        "scores.csv",
-    ]
-    assert run(*command) == 0
-    assert "1 clips scored" in capsys.readouterr().out
-    assert Path("scores.csv").read_text().startswith("name,")
-    assert "scores.csv is there already" in bad_usage(capsys, *command)
-    assert run(*command, "--overwrite") == 0
-
-
-def test_evaluate_names_what_it_skips(capsys):
-    make_wav("true/a.wav", sampling_rate=48_000)
-    make_wav("true/b.wav", sampling_rate=48_000)
-    shutil.copytree("true", "made")
-    Path("made/b.wav").write_bytes(b"")
-    assert run("evaluate", "--reference", "true", "--estimate", "made") == 1
-    out, err = capsys.readouterr()
-    assert "1 clips scored" in out
-    assert lines(err) == ["audiosr-pipeline: b: made/b.wav: is empty (0 bytes)"]
-    assert run("evaluate", "--reference", "nix", "--estimate", "made") == 1
-    assert "nix" in capsys.readouterr().err
-
-
-# the program itself
-
-
-def test_the_program_ends_with_the_exit_code():
-    bad = subprocess.run(
-        [sys.executable, "-m", "audiosr_pipeline.cli", "inspect", "nix.wav"], capture_output=True, text=True
-    )
-    assert bad.returncode == 1
-    assert "nix.wav: no such file or directory" in bad.stderr

@@ -1,0 +1,60 @@
+"""What several commands are given."""
+
+import argparse
+import glob
+import math
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from audiosr_pipeline.audio_io import audio_files
+
+INPUTS = "audio files, folders (with their subfolders), patterns like *.wav"
+
+
+class UsageError(Exception):
+    """A command line that can't be carried out, in one line."""
+
+
+def number(kind: Callable[[str], float], lowest: float, highest: float = math.inf) -> Callable[[str], float]:
+    """An argparse type: a finite number within bounds."""
+
+    def parse(text: str) -> float:
+        try:
+            value = kind(text)
+        except ValueError:
+            value = math.nan
+        if not (lowest <= value <= highest and math.isfinite(value)):
+            bounds = f"from {lowest} on" if highest == math.inf else f"from {lowest} to {highest}"
+            raise argparse.ArgumentTypeError(f"{text} is not a {'whole ' if kind is int else ''}number {bounds}")
+        return value
+
+    return parse
+
+
+def find_sources(inputs: Sequence[str], leave_out: Path | None = None) -> tuple[list[tuple[Path, Path]], list[str]]:
+    """Finds the files that are meant by files, folders and patterns.
+
+    Args:
+        inputs: As given by the user.
+        leave_out: Folder whose files are not inputs, even if it lies in a folder that is.
+
+    Returns:
+        The files, each with its path below the folder it was found in (its name if it was named itself), whether or not
+        they exist and are audio; and a line for each folder without audio files.
+    """
+    sources, failures = [], []
+    for given in inputs:
+        # A file may be called "take [2].wav": what exists is no pattern.
+        matches = [given] if os.path.lexists(given) else sorted(glob.glob(given, recursive=True)) or [given]
+        for path in map(Path, matches):
+            if not path.is_dir():
+                sources.append((path, Path(path.name)))
+                continue
+            files = audio_files(path)
+            if not files:
+                failures.append(f"{path}: a folder without audio files")
+            if leave_out is not None and leave_out.resolve() not in path.resolve().parents:
+                files = [file for file in files if leave_out.resolve() not in file.resolve().parents]
+            sources += [(file, file.relative_to(path)) for file in files]
+    return sources, failures

@@ -1,0 +1,58 @@
+"""Makes a model folder, as enhance --model takes it, from the official AudioSR checkpoint; runs no code in it."""
+
+import argparse
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+from transformers.utils import logging
+
+from audiosr_pipeline import AudioSRPipeline
+from audiosr_pipeline.cli.arguments import UsageError
+from audiosr_pipeline.cli.messages import complain, describe_error, one_line
+from audiosr_pipeline.convert.components import convert_checkpoint
+
+
+def add_parser(commands: Any) -> None:
+    """Options of `convert`."""
+    parser = commands.add_parser("convert", help="make a model of the official checkpoint", description=__doc__)
+    parser.set_defaults(command=run)
+    option = parser.add_argument
+    option("checkpoint", metavar="PATH", type=Path, help="pytorch_model.bin, or .safetensors with the same keys")
+    option("output", metavar="DIR", type=Path, help="a folder that is not there yet, or empty")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Writes a model folder, and prints what was found in the checkpoint; returns the exit code."""
+    folder: Path = arguments.output
+    if os.path.lexists(folder) and not (folder.is_dir() and not any(folder.iterdir())):
+        raise UsageError(f"{folder} is there already: name a new folder")
+    try:
+        components, report = convert_checkpoint(arguments.checkpoint)
+    except (OSError, ValueError) as error:
+        complain(describe_error(arguments.checkpoint, error))
+        return 1
+    print(report)
+    logging.disable_progress_bar()
+    try:
+        save_whole(AudioSRPipeline(**components), folder)
+    # A full disk is another error for each library that writes.
+    except Exception as error:
+        complain(f"{folder}: can't be written: {one_line(error)}")
+        return 1
+    return 0
+
+
+def save_whole(pipeline: AudioSRPipeline, folder: Path) -> None:
+    """Saves a pipeline in a temporary folder beside `folder`, which takes its place when all is written."""
+    folder = folder.resolve()
+    temporary = folder.with_name(f".{folder.name}.{os.getpid()}.part")
+    try:
+        pipeline.save_pretrained(temporary)
+        if folder.is_dir():
+            # Not every system renames to a folder that is there.
+            folder.rmdir()
+        temporary.rename(folder)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
