@@ -1,0 +1,1 @@
+"""Listening tests: sample sets, a page for listeners, answers turned into a figure."""
