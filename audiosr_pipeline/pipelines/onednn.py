@@ -15,11 +15,15 @@ IS_AVAILABLE = (
     and hasattr(torch.ops.mkldnn, "_linear_pointwise")
 )
 
+# Stride, padding, dilation and groups of a convolution that looks at one point at a time.
+POINTWISE = ((1, 1), (0, 0), (1, 1), 1)
+
 
 class OneDNN(TorchFunctionMode):
     """While it holds, in this thread, oneDNN computes float32 layers on a CPU with AVX-512 without detours.
 
-    - Linear layers: torch gives them to MKL, which on processors that aren't Intel's makes no use of AVX-512.
+    - Linear layers, and convolutions of one point: torch gives them to MKL, which on processors that aren't Intel's
+      makes no use of AVX-512.
     - Convolutions: torch gives them to oneDNN channels first, so that each copies its input and its output to reorder
       them. Here they are channels last, as is then all between them; one-dimensional ones become two-dimensional.
 
@@ -63,8 +67,11 @@ def _conv1d(
     return _conv2d(hidden.unsqueeze(2), weight.unsqueeze(2), bias, *settings).squeeze(2)
 
 
-def _conv2d(hidden: Tensor, *arguments: Any) -> Tensor:
-    convolved = functional.conv2d(hidden.contiguous(memory_format=torch.channels_last), *arguments)
+def _conv2d(hidden: Tensor, weight: Tensor, bias: Tensor | None = None, *settings: Any) -> Tensor:
+    hidden = hidden.contiguous(memory_format=torch.channels_last)
+    if weight.shape[2:] == (1, 1) and settings == POINTWISE:
+        return _linear(hidden.permute(0, 2, 3, 1), weight.flatten(1), bias).permute(0, 3, 1, 2)
+    convolved = functional.conv2d(hidden, weight, bias, *settings)
     # Of one channel, first and last are the same: what follows it must learn which is meant.
     return convolved.contiguous(memory_format=torch.channels_last)
 

@@ -16,6 +16,9 @@ LAYERS = {
     "dilated convolution": (nn.Conv1d(8, 16, 5, dilation=3, padding=6, groups=2, bias=False), (2, 8, 31)),
     "padding by name": (nn.Conv1d(8, 16, 5, padding="same"), (2, 8, 31)),
     "convolution in two dimensions": (nn.Conv2d(8, 16, (3, 5), stride=(1, 2), padding=(1, 0)), (2, 8, 9, 11)),
+    "convolution of one point": (nn.Conv2d(8, 16, 1), (2, 8, 9, 11)),
+    "convolution of one point in one dimension": (nn.Conv1d(8, 16, 1, bias=False), (2, 8, 31)),
+    "strided convolution of one point": (nn.Conv2d(8, 16, 1, stride=2), (2, 8, 9, 11)),
     "transposed convolution": (nn.ConvTranspose1d(16, 8, 5, stride=3, padding=1, output_padding=1), (2, 16, 9)),
 }
 
