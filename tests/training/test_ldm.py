@@ -16,7 +16,7 @@ from audiosr_pipeline.pipelines.audiosr import UNCONDITIONAL_LATENT
 from audiosr_pipeline.training import ldm
 from audiosr_pipeline.training.cliff import continue_band
 from audiosr_pipeline.training.dataset import draw_validation_crops, find_recordings
-from audiosr_pipeline.training.ldm import LDMSettings, build_scheduler, build_unet, train_ldm
+from audiosr_pipeline.training.ldm import LDMSettings, build_scheduler, build_unet, patch_loss, train_ldm
 from tests.signals import band_limited, noise
 
 
@@ -126,7 +126,7 @@ def test_a_dropped_condition_is_the_pipeline_s_unconditional_latent(trial, pipel
 
 
 def test_the_target_is_the_velocity_of_the_truth(trial, pipeline):
-    recorder, batch, loss_of = trial(condition_dropout=0.0)
+    recorder, batch, loss_of = trial(condition_dropout=0.0, patch_weight=0.0)
     without = loss_of()
     # Spread over the draws, which lie nearer to pure noise than evenly: gaps of multiples of the golden ratio are at
     # most 2.6 times as wide as the narrowest, here of 1/8 at the mean.
@@ -143,6 +143,19 @@ def test_the_target_is_the_velocity_of_the_truth(trial, pipeline):
     assert without.item() == pytest.approx(velocity.square().mean().item(), rel=1e-3)
     recorder.answer = velocity
     assert loss_of().item() < 1e-4 * without.item()
+
+
+def test_errors_that_neighbours_share_count_more_than_others():
+    generator = torch.Generator().manual_seed(0)
+    independent = torch.randn(4, 16, 32, 32, generator=generator)
+    # Each the mean of so many: 1/4, 1/16 and 1/64, times the weights 1, 2 and 4. A thousandth of the 65,536 is noise.
+    assert patch_loss(independent, 1.0).item() == pytest.approx(1 + 1 / 4 + 2 / 16 + 4 / 64, rel=0.02)
+    shared = torch.randn(4, 16, 1, 1, generator=generator).expand_as(independent)
+    assert patch_loss(shared, 1.0).item() == pytest.approx(8 * shared.square().mean().item(), rel=1e-5)
+    assert patch_loss(shared, 0.5).item() == pytest.approx(4.5 * shared.square().mean().item(), rel=1e-5)
+    assert patch_loss(shared, 0.0) == shared.square().mean()
+    # Fewer frames than a patch has.
+    assert patch_loss(shared[:, :, :3], 1.0).item() == pytest.approx(8 * shared.square().mean().item(), rel=1e-5)
 
 
 def test_a_recording_that_stops_at_a_cliff_is_learned_without_it(trial, pipeline):
