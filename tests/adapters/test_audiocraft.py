@@ -1,11 +1,15 @@
 """The real audiocraft, with the tiny random models that it builds for its own tests."""
 
 import importlib.util
+import runpy
+from pathlib import Path
 
 import pytest
+import soundfile
 import torch
 from torch import nn
 
+from audiosr_pipeline import AudioSRPipeline
 from audiosr_pipeline.adapters import read_output, with_super_resolution
 from audiosr_pipeline.adapters.find import find_adapter
 from audiosr_pipeline.dsp.resample import resample
@@ -20,6 +24,7 @@ if importlib.util.find_spec("audiocraft") is None:
 audiocraft_shim.install()
 from audiocraft.models import AudioGen, MusicGen  # noqa: E402
 
+EXAMPLE = Path(__file__).parents[2] / "examples/audiogen.py"
 PROMPTS = ["rain on a tin roof", "wind"]
 
 
@@ -88,3 +93,17 @@ def test_a_hidden_t5_leaves_the_accelerator_too(model):
         assert t5 not in list(model.lm.modules())
     finally:
         del vars(conditioner)["t5"]
+
+
+def test_the_example(monkeypatch, tmp_path, tiny_pipeline):
+    torch.manual_seed(0)
+    model = AudioGen.get_pretrained("debug", device="cpu")
+    monkeypatch.setattr(AudioGen, "get_pretrained", lambda name: model)
+    monkeypatch.setattr(AudioSRPipeline, "from_pretrained", lambda name: tiny_pipeline)
+    monkeypatch.chdir(tmp_path)
+    runpy.run_path(str(EXAMPLE))
+    files = {path.name: soundfile.read(path) for path in tmp_path.iterdir()}
+    assert sorted(files) == ["sound_0.wav", "sound_1.wav"]
+    for audio, sampling_rate in files.values():
+        # The debug model's output is faint, but more than a constant.
+        assert sampling_rate == 48_000 and audio.shape == (240_000,) and audio.std() > 1e-4

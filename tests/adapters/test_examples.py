@@ -1,22 +1,38 @@
 """The examples run as they are, on tiny models in the place of those that they would download."""
 
+import functools
+import json
 import runpy
+import string
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 import soundfile
-from diffusers import AudioLDMPipeline
+import transformers
+from diffusers import AudioLDM2Pipeline, AudioLDMPipeline, StableAudioPipeline
 from transformers import (
     AutoProcessor,
     FastSpeech2ConformerTokenizer,
     FastSpeech2ConformerWithHifiGan,
+    GPT2LMHeadModel,
     MusicgenForConditionalGeneration,
+    VitsTokenizer,
 )
 
 from audiosr_pipeline import AudioSRPipeline
 from tests.adapters.cases import TOKENS
-from tests.adapters.tiny import build_audioldm, build_fastspeech2, build_musicgen, build_t5_tokenizer, rms
+from tests.adapters.tiny import (
+    build_audioldm,
+    build_audioldm2,
+    build_fastspeech2,
+    build_musicgen,
+    build_stable_audio,
+    build_t5_tokenizer,
+    build_vits,
+    rms,
+)
 from tests.signals import noise
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -24,13 +40,14 @@ EXAMPLES = Path(__file__).parents[2] / "examples"
 
 @pytest.fixture
 def run(monkeypatch, tmp_path, tiny_pipeline):
-    """Runs an example in an empty folder, with what its `from_pretrained` are to return."""
+    """Runs an example in an empty folder, with what its `from_pretrained` are to return, or the folder they load."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(AudioSRPipeline, "from_pretrained", lambda name: tiny_pipeline)
 
     def run(name, *arguments, loaded=None):
         for cls, tiny in (loaded or {}).items():
-            monkeypatch.setattr(cls, "from_pretrained", lambda name, tiny=tiny: tiny)
+            load = functools.partial(cls.from_pretrained, tiny) if isinstance(tiny, Path) else lambda tiny=tiny: tiny
+            monkeypatch.setattr(cls, "from_pretrained", lambda name, load=load, **settings: load(**settings))
         monkeypatch.setattr(sys, "argv", [name, *map(str, arguments)])
         runpy.run_path(str(EXAMPLES / name))
         return {path.relative_to(tmp_path).as_posix(): soundfile.read(path) for path in tmp_path.rglob("*.wav")}
@@ -43,6 +60,29 @@ def test_audioldm(run):
     assert sorted(files) == ["rain.wav", "rain_before.wav"]
     for audio, sampling_rate in files.values():
         assert sampling_rate == 48_000 and audio.shape == (240_000,) and rms(audio) > 0.01
+
+
+def test_audioldm2(run, tmp_path_factory):
+    # Saved as the published checkpoints are: by a GPT2Model, which they name.
+    checkpoint = tmp_path_factory.mktemp("checkpoint")
+    generator = build_audioldm2()
+    generator.save_pretrained(checkpoint)
+    generator.language_model.transformer.save_pretrained(checkpoint / "language_model")
+    index = checkpoint / "model_index.json"
+    index.write_text(index.read_text().replace("GPT2LMHeadModel", "GPT2Model"))
+    files = run("audioldm2.py", loaded={AudioLDM2Pipeline: checkpoint, GPT2LMHeadModel: checkpoint})
+    assert sorted(files) == ["bark.wav", "bark_before.wav"]
+    for audio, sampling_rate in files.values():
+        assert sampling_rate == 48_000 and audio.shape == (120_000,) and rms(audio) > 0.01
+
+
+def test_stable_audio(run):
+    files = run("stable_audio.py", loaded={StableAudioPipeline: build_stable_audio()})
+    assert sorted(files) == ["waves.wav", "waves_before.wav"]
+    # The longest that the tiny model makes: 256 latents of 64 samples at 44.1 kHz.
+    assert all(rate == 48_000 and audio.shape == (17_833, 2) and rms(audio) > 0.01 for audio, rate in files.values())
+    # Its full band is not left alone.
+    assert (files["waves.wav"][0] != files["waves_before.wav"][0]).any()
 
 
 def test_musicgen(run):
@@ -61,6 +101,27 @@ def test_fastspeech2(run):
     files = run("fastspeech2.py", loaded=tiny)
     assert [len(files[f"sentence_{index}.wav"][0]) for index in (0, 1)] == [8_777, 3_622]
     assert all(sampling_rate == 48_000 and rms(audio) > 0.01 for audio, sampling_rate in files.values())
+
+
+def test_text_to_audio(run, monkeypatch, tmp_path):
+    vocabulary = {token: index for index, token in enumerate(["<pad>", "<unk>", " ", *string.ascii_lowercase])}
+    (tmp_path / "vocabulary.json").write_text(json.dumps(vocabulary))
+    VitsTokenizer(tmp_path / "vocabulary.json", phonemize=False).save_pretrained(tmp_path / "mms")
+    build_vits().save_pretrained(tmp_path / "mms")
+    pipeline = transformers.pipeline
+    monkeypatch.setattr(transformers, "pipeline", lambda task, model: pipeline(task, model=str(tmp_path / "mms")))
+    files = run("text_to_audio.py")
+    assert sorted(files) == ["sentence_0.wav", "sentence_1.wav"]
+    assert all(rate == 48_000 and audio.ndim == 1 and rms(audio) > 0.01 for audio, rate in files.values())
+
+
+def test_any_function(run):
+    files = run("any_function.py")
+    audio, rates = zip(*(files[f"sentence_{index}.wav"] for index in (0, 1)), strict=True)
+    assert rates == (48_000, 48_000) and [len(sentence) for sentence in audio] == [179_200, 151_195]
+    # The speech at its own level, a 16-bit sample being 1/32768; the new band of random networks adds a little.
+    speech, _ = soundfile.read(EXAMPLES / "speech_22khz.wav")
+    assert rms(np.concatenate(audio)) == pytest.approx(rms(speech), rel=0.1)
 
 
 def test_a_folder(run, tmp_path):

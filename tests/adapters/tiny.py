@@ -41,6 +41,8 @@ from transformers import (
     T5Config,
     T5EncoderModel,
     T5TokenizerFast,
+    VitsConfig,
+    VitsModel,
 )
 
 ALPHABET = sorted(ByteLevel.alphabet())
@@ -243,6 +245,27 @@ def build_fastspeech2() -> FastSpeech2ConformerWithHifiGan:
     # Log-durations: each symbol takes about four frames, else random weights say nothing at all.
     model.model.duration_predictor.linear.bias.data.fill_(1.6)
     _make_loud(model.vocoder)
+    return model
+
+
+def build_vits() -> VitsModel:
+    torch.manual_seed(0)
+    config = VitsConfig(
+        vocab_size=32,
+        hidden_size=16,
+        num_hidden_layers=1,
+        num_attention_heads=2,
+        ffn_dim=16,
+        flow_size=16,
+        prior_encoder_num_flows=1,
+        prior_encoder_num_wavenet_layers=1,
+        posterior_encoder_num_wavenet_layers=1,
+        duration_predictor_num_flows=2,
+        duration_predictor_filter_channels=16,
+        **VOCODER_SIZES,
+    )
+    model = VitsModel(config).eval()
+    _make_loud(model.decoder)
     return model
 
 
