@@ -1,4 +1,6 @@
-"""Makes the two inputs of the demo: `python examples/make_examples.py`, with espeak-ng installed for the speech.
+"""Makes the two inputs of the demo, and of the listening test the first seconds of each.
+
+`python examples/make_examples.py`, with espeak-ng installed for the speech.
 
 Both have the low rate of a generator's output: speech at 22.05 kHz, and music at 16 kHz that had highs before it was
 resampled.
@@ -17,6 +19,7 @@ TEXT = "Most of what we understand of a voice lies below four kilohertz. The res
 
 SAMPLING_RATE = 48_000
 DURATION_S = 8.0
+EXCERPT_S = 2.5
 BEAT_S = 0.5
 # One chord per bar of four beats, as MIDI notes: bass first, then the arpeggio's four notes.
 CHORDS = [(45, 57, 64, 67, 72), (41, 57, 60, 64, 69), (36, 55, 60, 64, 72), (43, 55, 59, 62, 71)]
@@ -28,11 +31,20 @@ def main() -> None:
     make_speech(FOLDER / "speech_22khz.wav")
     music = soxr.resample(make_music(), SAMPLING_RATE, 16_000, quality="VHQ")
     soundfile.write(FOLDER / "music_16khz.wav", 0.7 * music / abs(music).max(), 16_000, subtype="PCM_16")
+    for name in ("speech_22khz", "music_16khz"):
+        write_excerpt(FOLDER / f"{name}.wav", FOLDER / "listening/clips" / f"{name.partition('_')[0]}.wav")
 
 
 def make_speech(path: Path) -> None:
     """Writes `TEXT`, spoken by espeak-ng at its own 22.05 kHz, 16-bit, mono."""
     subprocess.run(["espeak-ng", "-v", "en-us", "-s", "160", "-p", "40", "-w", path, TEXT], check=True)
+
+
+def write_excerpt(source: Path, path: Path) -> None:
+    """Writes the first seconds of a file, 16-bit, at its rate."""
+    audio, sampling_rate = soundfile.read(source)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    soundfile.write(path, audio[: round(EXCERPT_S * sampling_rate)], sampling_rate, subtype="PCM_16")
 
 
 def make_music() -> np.ndarray:

@@ -10,8 +10,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from audiosr_pipeline.study.answers import parse_rows
+from audiosr_pipeline.study.analyse import analyse_answers
+from audiosr_pipeline.study.answers import parse_rows, read_key
+from audiosr_pipeline.study.page import read_study
 from audiosr_pipeline.study.serve import build_server
+from audiosr_pipeline.study.tables import summary
 from tests.study.small_study import STUDY, TITLE, stimulus_name, write_small_study
 
 try:
@@ -21,6 +24,7 @@ except ImportError:
 
 # A machine with other work takes long, and no test waits for something not to come.
 expect.set_options(timeout=30_000)
+EXAMPLE = Path(__file__).parents[2] / "examples/listening/study"
 CHROMIUM = next((path for path in map(Path, ("/usr/bin/chromium", "/usr/bin/chromium-browser")) if path.exists()), None)
 
 
@@ -66,7 +70,7 @@ def heading(page: Page, text: str | re.Pattern) -> None:
     expect(page.get_by_role("heading", level=1, name=text)).to_be_focused()
 
 
-def prepare(page: Page, tones: str = "2222") -> None:
+def prepare(page: Page, tones: str = "2222", first: str = "A little practice first") -> None:
     """From the welcome to the first trial by keyboard; `tones` are the keys pressed in the check."""
     page.get_by_label("I have read this").check()
     page.keyboard.press("Tab")
@@ -81,7 +85,7 @@ def prepare(page: Page, tones: str = "2222") -> None:
     heading(page, "Some very high tones")
     for key in tones:
         answer_tone(page, key)
-    heading(page, "A little practice first")
+    heading(page, first)
     page.keyboard.press("Enter")
 
 
@@ -185,6 +189,30 @@ def test_a_study_is_answered_from_the_disk_closed_and_resumed(tmp_path, page):
         assert min(heard) >= 0.9
         assert float(row["seconds_total"]) > float(row["seconds_a"]) + float(row["seconds_b"] or 0)
     assert len({row["listener"] for row in rows}) == 1
+
+
+def test_the_example_s_answers_become_a_figure(tmp_path, page):
+    page.goto((EXAMPLE / "page/index.html").as_uri() + "?form=0")
+    heading(page, "Speech and music, before and after")
+    prepare(page, first="Two versions of a sound")
+    # The key says which side a listener who knows what to like takes.
+    key = read_key(EXAMPLE / "key.csv")
+    trials = read_study(EXAMPLE / "page")["forms"][0]
+    for index, trial in enumerate(trials):
+        systems = key.trials[trial["trial"]].systems
+        role = key.trials[trial["trial"]].role
+        liked = "audiosr" if role == "test" else "original"
+        answer = "2" if role == "identical" else "1" if systems[trial["a"]] == liked else "3"
+        answer_pair_by_keys(page, f"Pair {index + 1} of {len(trials)}", answer)
+    heading(page, "Thank you")
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Download the answers").click()
+    download.value.save_as(tmp_path / "answers.csv")
+    analysis = analyse_answers([tmp_path / "answers.csv"], EXAMPLE / "key.csv", tmp_path / "results")
+    (preference,) = analysis.results.preferences
+    assert [share.value for share in preference.shares] == [0, 0, 1]
+    assert "1 listeners, 0 of them left out by rules" in summary(analysis)
+    assert (tmp_path / "results/figure1.svg").is_file()
 
 
 def test_served_answers_reach_the_file_as_they_are_given(tmp_path, page):
