@@ -1,11 +1,16 @@
 """The input's low band put back: into the mel spectrogram, and into the waveform."""
 
 import numpy as np
+import torch
 from scipy import signal
 from torch import Tensor
 
 TRANSITION_HZ = 250.0
 STOP_DB = 90.0
+# Mel bins on each side of a cutoff whose levels are compared: 0.2 octaves at 4 kHz, 0.1 at 16.
+NUM_BESIDE = 6
+# In nepers: 6 dB. In nine of ten recordings the level rises by less across any frequency, in all by less than 11 dB.
+HIGHEST_RISE = 0.69
 BLOCK_SAMPLES = 1 << 18
 
 
@@ -35,6 +40,34 @@ def replace_low_mel(mel: Tensor, input_mel: Tensor, cutoff_freq: float, mel_edge
     low = num_low_mels(cutoff_freq, mel_edges)
     replaced[..., :low] = input_mel[..., :low]
     return replaced
+
+
+def limit_rise(mel: Tensor, input_mel: Tensor, cutoff_freq: float, mel_edges: np.ndarray) -> None:
+    """Lowers, in place, a generated band that begins more than 6 dB louder than the input ends, averaged over the clip.
+
+    A sound whose own spectrum falls towards its band edge looks like one that a gentle filter has made fall, and the
+    model makes up for the filter. What is too much is taken off at the cutoff, and less and less of it up to an octave
+    above. One gain for the whole clip and all its channels: its course and its panning stay.
+
+    Args:
+        mel: Generated log-mel `(rows, 1, num_frames, n_mels)`.
+        input_mel: Log-mel of the low-passed input, same shape, on any device.
+        cutoff_freq: Frequency in Hz.
+        mel_edges: See `num_low_mels`.
+    """
+    low = num_low_mels(cutoff_freq, mel_edges)
+    # The first bin above is partly the input's.
+    above, below = mel[..., low + 1 : low + 1 + NUM_BESIDE], input_mel[..., max(0, low - NUM_BESIDE) : low]
+    if not above.numel() or not below.numel():
+        return
+    rise = (_mean_level(above) - _mean_level(below).to(mel.device) - HIGHEST_RISE).clamp(min=0)
+    high = num_low_mels(2 * cutoff_freq, mel_edges)
+    mel[..., low:high] -= rise * torch.linspace(1, 0, high - low, device=mel.device)
+
+
+def _mean_level(mel: Tensor) -> Tensor:
+    """Level of the mean power of mel bins, in nepers."""
+    return (2 * mel).exp().mean().log() / 2
 
 
 def split_bands(audio: np.ndarray, bandwidth: float, sampling_rate: int = 48_000) -> np.ndarray:

@@ -18,7 +18,13 @@ from torch import Tensor
 from transformers import SpeechT5HifiGan
 
 from audiosr_pipeline.convert.components import convert_checkpoint
-from audiosr_pipeline.dsp.low_band import TRANSITION_HZ, replace_low_band, replace_low_mel, split_bands
+from audiosr_pipeline.dsp.low_band import (
+    TRANSITION_HZ,
+    limit_rise,
+    replace_low_band,
+    replace_low_mel,
+    split_bands,
+)
 from audiosr_pipeline.dsp.lowpass import lowpass
 from audiosr_pipeline.dsp.resample import resample, resampled_length
 from audiosr_pipeline.dsp.silence import end_fades, silence_gate
@@ -542,13 +548,15 @@ class AudioSRPipeline(DiffusionPipeline):
         mel = merge_windows(decoded(), windows, FADE_FRAMES, scale)
         assert prepared.mel is not None
         input_mel, cutoff_freq = prepared.mel, prepared.inspection.cutoff_freq
+        edges = self.feature_extractor.mel_edges
+        limit_rise(mel, input_mel, cutoff_freq, edges)
 
         def vocoded() -> Iterator[Tensor]:
             for window in self.progress_bar(windows):
                 frames = slice(window.start * scale, window.stop * scale)
                 # Window by window: of ten minutes of stereo, a copy of the mel spectrogram takes 120 MB.
                 own = input_mel[:, :, frames].to(mel.device)
-                replaced = replace_low_mel(mel[:, :, frames], own, cutoff_freq, self.feature_extractor.mel_edges)
+                replaced = replace_low_mel(mel[:, :, frames], own, cutoff_freq, edges)
                 # Where windows overlap they need the same noise.
                 place = {"first_frame": frames.start} if isinstance(self.vocoder, ISTFTVocoder) else {}
                 with OneDNN():

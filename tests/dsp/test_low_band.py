@@ -7,7 +7,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import fft, signal
 
-from audiosr_pipeline.dsp.low_band import BLOCK_SAMPLES, num_low_mels, replace_low_band, replace_low_mel, split_bands
+from audiosr_pipeline.dsp.low_band import (
+    BLOCK_SAMPLES,
+    HIGHEST_RISE,
+    limit_rise,
+    num_low_mels,
+    replace_low_band,
+    replace_low_mel,
+    split_bands,
+)
 from audiosr_pipeline.models.feature_extractor import MelFeatureExtractor
 from tests.signals import band_limited, level_db, noise, rms, tone
 
@@ -52,6 +60,48 @@ def test_exactly_the_low_mel_bins_are_the_input_s(cutoff_freq):
     assert torch.equal(replaced[..., :low], own[..., :low])
     assert torch.equal(replaced[..., low:], generated[..., low:])
     assert torch.equal(generated, before)
+
+
+def flat_mel(level: float, rows: int = 2) -> torch.Tensor:
+    """The same level everywhere but for a course in time."""
+    return level + torch.linspace(-1, 1, 20)[:, None].expand(rows, 1, 20, 256).clone()
+
+
+@pytest.mark.parametrize("cutoff_freq", [2_000, 8_000, 16_000])
+@pytest.mark.parametrize("rise", [-3.0, 0.0, 0.6])
+def test_a_band_that_begins_no_6_db_louder_is_left_alone(cutoff_freq, rise):
+    mel = flat_mel(rise)
+    limit_rise(mel, flat_mel(0.0), cutoff_freq, MEL_EDGES)
+    assert torch.equal(mel, flat_mel(rise))
+
+
+@pytest.mark.parametrize("cutoff_freq", [2_000, 8_000, 11_000])
+def test_a_band_that_begins_louder_is_lowered_less_and_less_up_to_an_octave_above(cutoff_freq):
+    mel = flat_mel(2.0)
+    limit_rise(mel, flat_mel(0.0), cutoff_freq, MEL_EDGES)
+    lowered = 2.0 - (mel - flat_mel(0.0))
+    low, high = (num_low_mels(freq, MEL_EDGES) for freq in (cutoff_freq, 2 * cutoff_freq))
+    # The same at all times and in all channels.
+    assert (lowered - lowered[:1, :, :1]).abs().max() < 1e-5
+    course = lowered[0, 0, 0]
+    assert float(course[low]) == pytest.approx(2.0 - HIGHEST_RISE, abs=1e-5)
+    assert (course[low:high].diff() < 0).all()
+    assert course[:low].abs().max() < 1e-6 and course[high:].abs().max() < 1e-6
+
+
+def test_one_loud_channel_does_not_move_the_others_away():
+    """What is compared is the mean over the channels."""
+    own, mel = flat_mel(0.0), flat_mel(0.0)
+    mel[0] += 2.0
+    limit_rise(mel, own, 8_000, MEL_EDGES)
+    assert float((mel[0] - mel[1]).mean()) == pytest.approx(2.0, abs=1e-5)
+
+
+@pytest.mark.parametrize("cutoff_freq", [0, 23_900, 24_000])
+def test_without_a_band_on_each_side_nothing_is_compared(cutoff_freq):
+    mel = flat_mel(5.0)
+    limit_rise(mel, flat_mel(0.0), cutoff_freq, MEL_EDGES)
+    assert torch.equal(mel, flat_mel(5.0))
 
 
 def impulse_response(bandwidth: float, num_samples: int = 2**15) -> np.ndarray:
