@@ -290,9 +290,9 @@ def markdown(results: Results, clips: dict[str, np.ndarray], conditions: list[st
         "## How to read it",
         "",
         "- Each LSD is `ssr_eval / apbwe`, the two conventions of `audiosr_pipeline.metrics.lsd`; mean over the clips. "
-        "LF and HF: below and above the cutoff. Edge: where the true recording's own content ends in most frames (median "
-        f"{np.median(edges):.0f} Hz, quartiles {np.percentile(edges, 25):.0f} and {np.percentile(edges, 75):.0f} Hz); "
-        "up to there nothing has to be guessed.",
+        "LF and HF: below and above the cutoff. Edge: where the true recording's own content ends in most frames "
+        f"(median {np.median(edges):.0f} Hz, quartiles {np.percentile(edges, 25):.0f} and "
+        f"{np.percentile(edges, 75):.0f} Hz); up to there nothing has to be guessed.",
         f"- {100 * silent:.1f} % of the true recordings' frames are digital silence. `ssr_eval` gives each of them 12, "
         f"whatever the estimate is: {12 * silent:.2f} of each `ssr_eval` LSD over all frequencies, LF, HF or below the "
         "edge.",

@@ -127,7 +127,7 @@ def build(arguments: argparse.Namespace) -> None:
         is_music = name in arguments.music_only
         return {"num_items": arguments.num_items, "music_only": is_music, "licence": arguments.licence}
 
-    sets = [FolderSet(name, folder, **common(name)) for name, folder in arguments.audio]
+    sets: list[FolderSet | PromptSet] = [FolderSet(name, folder, **common(name)) for name, folder in arguments.audio]
     sets += [
         PromptSet(
             name,
