@@ -8,7 +8,7 @@ AUDIOCRAFT := .venv-audiocraft
 .PHONY: demo test test-audiocraft side-by-side lint
 
 demo: $(INSTALLED)
-	$(BIN)/audiosr-pipeline enhance examples -o out --report --spectrogram
+	$(BIN)/audiosr-pipeline enhance examples/*.wav -o out --report --spectrogram
 
 test: $(INSTALLED)
 	$(BIN)/python -m pytest
