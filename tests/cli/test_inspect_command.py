@@ -22,6 +22,7 @@ def test_inspect_prints_what_a_run_would_report(real, capsys):
         ("low", "enhanced"),
         ("silence", "silent"),
     ]
+    # Half of full scale, in dB to two digits.
     assert rows[1]["peak_db"] == pytest.approx(-6.02, abs=0.01)
     for row in rows:
         report = real(row["input"], generator=torch.Generator().manual_seed(0)).reports[0].to_dict()

@@ -133,6 +133,7 @@ def shaped(level_db: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
 def test_residue_is_not_content(cutoff_freq, residue_db):
     """What a codec or a resampler leaves behind its low-pass, up to the Nyquist frequency."""
     audio = shaped(lambda frequency: np.where(frequency < cutoff_freq, 0, residue_db))
+    # One STFT bin.
     assert find_bandwidth(audio) == pytest.approx(cutoff_freq, abs=24)
 
 
@@ -153,6 +154,7 @@ def test_a_gap_does_not_end_a_band_that_returns():
     def level_db(frequency: np.ndarray) -> np.ndarray:
         return np.select([frequency < 6_000, frequency < 9_000, frequency < 14_000], [0, -80, -30], -300)
 
+    # One STFT bin.
     assert find_bandwidth(shaped(level_db)) == pytest.approx(14_000, abs=24)
 
 

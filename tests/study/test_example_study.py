@@ -5,7 +5,7 @@ from pathlib import Path
 
 from audiosr_pipeline.study.answers import read_key
 from audiosr_pipeline.study.manifest import read_manifest
-from audiosr_pipeline.study.page import read_study, stimuli_of
+from audiosr_pipeline.study.page import read_study, stimuli_of, write_page
 
 EXAMPLE = Path(__file__).parents[2] / "examples/listening/study"
 
@@ -25,3 +25,13 @@ def test_its_sources_lie_beside_it():
     root = EXAMPLE.parents[2]
     for item in read_manifest(EXAMPLE / "manifest.json")["items"]:
         assert hashlib.sha256((root / item["source"]).read_bytes()).hexdigest() == item["source_sha256"]
+
+
+def test_its_page_is_the_one_that_is_written_now(tmp_path):
+    """It holds copies of the page's script and style, which may not grow old."""
+    audio = {path.stem: path for path in (EXAMPLE / "page/audio").iterdir()}
+    write_page(tmp_path, read_study(EXAMPLE / "page"), audio)
+    written = {path.relative_to(tmp_path): path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    lying = {path.relative_to(EXAMPLE / "page"): path for path in (EXAMPLE / "page").rglob("*") if path.is_file()}
+    assert set(written) == set(lying)
+    assert all(lying[name].read_bytes() == content for name, content in written.items())
