@@ -52,7 +52,8 @@ def inspect_clip(
     band_edge = min(find_bandwidth(audio), nyquist)
     # Not the paper's roll-off (`find_cutoff`): in dark clips it lies octaves lower, and the model would make anew what
     # the input has up to its band edge, arriving there at another level. In training too, the band ends at the cutoff.
-    cutoff_freq = min(max(band_edge, LOWEST_CUTOFF), HIGHEST_CUTOFF)
+    # For the same reason an edge above the 16 kHz of training is taken as it is.
+    cutoff_freq = min(max(band_edge, LOWEST_CUTOFF), FULL_BAND_HZ)
     notes = []
     if band_edge < 0.9 * nyquist:
         notes.append(f"content ends at {band_edge:.0f} Hz, below the {nyquist:.0f} Hz of its rate")
@@ -67,6 +68,6 @@ def inspect_clip(
                 f'the clip is {reason}; on_full_band="skip" leaves it alone, "run" treats it all the same.'
             )
         return Inspection(cutoff_freq, bandwidth, "left_alone", reason, tuple(notes))
-    if cutoff_freq != band_edge:
+    if not LOWEST_CUTOFF <= band_edge <= HIGHEST_CUTOFF:
         notes.append(f"band edge {band_edge:.0f} Hz is outside 2-16 kHz: the cutoff is {cutoff_freq:.0f} Hz")
     return Inspection(cutoff_freq, bandwidth, "enhanced", f"content up to {bandwidth:.0f} Hz", tuple(notes))

@@ -18,8 +18,8 @@ class AudioSRReport:
         sampling_rate: Rate of the input in Hz.
         num_channels: Its channels.
         duration_s: Its length in seconds.
-        cutoff_freq: Frequency in Hz that the low-pass, the condition and the mel replacement used: the band edge,
-            limited to 2-16 kHz, or what was passed.
+        cutoff_freq: Frequency in Hz that the low-pass, the condition and the mel replacement used: the band edge, at
+            least 2 and at most 20 kHz, or what was passed.
         bandwidth: Band edge in Hz, below which the waveform is the input's.
         action: "enhanced", "left_alone" (full band) or "silent"; "failed" where an adapter returns the original.
         reason: Why that was done.

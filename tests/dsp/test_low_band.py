@@ -68,8 +68,8 @@ def flat_mel(level: float, rows: int = 2) -> torch.Tensor:
 
 
 @pytest.mark.parametrize("cutoff_freq", [2_000, 8_000, 16_000])
-@pytest.mark.parametrize("rise", [-3.0, 0.0, 0.6])
-def test_a_band_that_begins_no_6_db_louder_is_left_alone(cutoff_freq, rise):
+@pytest.mark.parametrize("rise", [-3.0, 0.0, 0.3])
+def test_a_band_that_begins_no_3_db_louder_is_left_alone(cutoff_freq, rise):
     mel = flat_mel(rise)
     limit_rise(mel, flat_mel(0.0), cutoff_freq, MEL_EDGES)
     assert torch.equal(mel, flat_mel(rise))

@@ -87,14 +87,14 @@ def test_a_cutoff_outside_2_to_16_khz_is_reported(loud_pipeline, cutoff_freq, ou
     [
         (tone(440), 2_000, (0, 1_000)),
         (band_limited(noise(1.0), 1_200), 2_000, (1_100, 1_300)),
-        (band_limited(noise(1.0), 19_000), 16_000, (18_900, 19_100)),
+        (band_limited(noise(1.0), 19_000), None, (18_900, 19_100)),
     ],
     ids=["440 Hz", "noise to 1.2 kHz", "noise to 19 kHz"],
 )
-def test_a_band_edge_outside_2_to_16_khz_is_limited_and_reported(loud_pipeline, audio, cutoff_freq, band_edge):
+def test_a_band_edge_outside_2_to_16_khz_is_reported_and_raised_to_2_khz(loud_pipeline, audio, cutoff_freq, band_edge):
     out = loud_pipeline([audio], 48_000)
     (report,) = out.reports
-    assert report.action == "enhanced" and report.cutoff_freq == cutoff_freq
+    assert report.action == "enhanced" and report.cutoff_freq == (cutoff_freq or report.bandwidth)
     (note,) = [note for note in report.notes if "outside 2-16 kHz" in note]
     assert band_edge[0] < float(note.split()[2]) < band_edge[1]
     assert np.isfinite(out.audios).all() and report.low_band_error_db < -50
