@@ -107,6 +107,7 @@ def replace_low_band(
     bandwidth: float,
     gate: np.ndarray | float = 1.0,
     sampling_rate: int = 48_000,
+    out: tuple[np.ndarray, np.ndarray] | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Takes the waveform below the band edge from the input (paper, figure 2), and only what is above from `generated`.
 
@@ -118,20 +119,16 @@ def replace_low_band(
         bandwidth: Band edge of `audio` in Hz.
         gate: Gain of the exchange above the band edge, `(num_samples,)`, see `silence_gate`.
         sampling_rate: Rate of both in Hz.
+        out: Arrays for what is returned; the second may be `generated` itself. None makes new ones.
 
     Returns:
         The joined waveform, and the new band alone, both of the same shape: their difference is the input's own band.
     """
-    new_band = _high_band(generated, bandwidth, sampling_rate)
+    joined, new_band = out or (np.empty_like(audio), np.empty_like(generated))
+    np.subtract(generated, split_bands(generated, bandwidth, sampling_rate), out=new_band)
     new_band *= gate
-    joined = _high_band(audio, bandwidth, sampling_rate)
+    np.subtract(audio, split_bands(audio, bandwidth, sampling_rate), out=joined)
     joined *= gate
     np.subtract(audio, joined, out=joined)
     joined += new_band
     return joined, new_band
-
-
-def _high_band(audio: np.ndarray, bandwidth: float, sampling_rate: int) -> np.ndarray:
-    """What `split_bands` leaves."""
-    low = split_bands(audio, bandwidth, sampling_rate)
-    return np.subtract(audio, low, out=low)

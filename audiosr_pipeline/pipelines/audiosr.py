@@ -599,7 +599,9 @@ class AudioSRPipeline(DiffusionPipeline):
                 own = slice(channel, channel + 1)
                 gate = silence_gate(audio[own], self.sampling_rate)
                 gate *= end_fades(len(gate), self.sampling_rate)
-                joined[own], new_band[own] = replace_low_band(waveform[own], audio[own], found.bandwidth, gate)
+                places = joined[own], new_band[own]
+                replace_low_band(waveform[own], audio[own], found.bandwidth, gate, out=places)
+                del gate
                 below = found.bandwidth - TRANSITION_HZ
                 error_power += _power(split_bands(joined[own] - audio[own], below)) / len(audio)
             measured = {
