@@ -8,6 +8,7 @@ from typing import Any
 
 # The pipeline's methods, and what the reference does in them.
 STEPS = ("preprocess", "encode", "denoise", "decode", "replace_low_band")
+WARM_UP_STEPS = 2
 
 
 def timed(
