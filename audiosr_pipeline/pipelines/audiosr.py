@@ -502,8 +502,9 @@ class AudioSRPipeline(DiffusionPipeline):
         condition = torch.cat(conditions)
         # Each channel draws from a copy of its clip's generator: the same noise for all of them.
         rows = [_copy_generator(g) for g, count in zip(generators, num_rows, strict=True) for _ in range(count)]
-        # With eta 1, DDIM's step from zero terminal SNR takes the root of a rounding error, which may be negative.
-        step_arguments = {"eta": min(eta, 1 - 1e-6), "generator": rows}
+        # From zero terminal SNR and with eta 1, DDIM takes the root of a rounding error, which may be negative.
+        most = 1 - 1e-6 if self.scheduler.config.get("rescale_betas_zero_snr") else 1.0
+        step_arguments = {"eta": min(eta, most), "generator": rows}
         step_arguments = {name: value for name, value in step_arguments.items() if self._scheduler_takes(name)}
         windows = self._windows(latents.shape[2])
         timesteps = self.scheduler.timesteps
