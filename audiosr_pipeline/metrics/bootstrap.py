@@ -29,12 +29,12 @@ class Mean:
 
 
 def bootstrap_means(values: np.ndarray, seed: int = 0, num_resamples: int = NUM_RESAMPLES) -> list[Mean | None]:
-    """Means over clips with bootstrap 95 % intervals: clips are drawn with replacement, all columns with the same draws.
+    """Means over clips with bootstrap 95 % intervals: clips are drawn with replacement, the same for all columns.
 
     The percentiles lie further out than 2.5 % and 97.5 %, by as much as Student's t asks for the number of clips
-    (T. Hesterberg, What teachers should know about the bootstrap, The American Statistician 69(4), 2015): plain ones are
-    too narrow for few clips. With two or three the interval is from the smallest to the largest value, and no method
-    could say more. It holds for other clips of the same kind, not for another kind.
+    (T. Hesterberg, What teachers should know about the bootstrap, The American Statistician 69(4), 2015): plain ones
+    are too narrow for few clips. Two or three clips are too few even so: the interval, from the smallest to the largest
+    value, is then too narrow. It holds for other clips of the same kind, not for another kind.
 
     Args:
         values: `(num_clips, num_columns)`; NaN where a clip has nothing to measure.

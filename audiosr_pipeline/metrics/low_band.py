@@ -49,7 +49,7 @@ def compare_low_bands(
 ) -> LowBandComparison:
     """Compares what lies below the cutoff, where a super-resolved signal should be what it was made from.
 
-    Only DFT bins from 20 Hz up to the cutoff count, of the whole signals with zeros after them. The delay is where the
+    Only DFT bins from 20 Hz up to the cutoff count, of the whole signals without their mean. The delay is where the
     magnitude of the cross-correlation is largest between -0.1 and 0.1 s, to fractions of a sample by the parabola
     through three of its values; the gain is that of the delay in whole samples. All channels share them. References and
     differences quieter than 16-bit rounding noise count as that loud, so no ratio is infinite.
@@ -73,10 +73,13 @@ def compare_low_bands(
     cross = np.zeros(n_fft // 2 + 1, complex)
     estimate_energy = reference_energy = 0.0
     for estimate_channel, reference_channel in zip(estimate, reference, strict=True):
-        spectrum, reference_spectrum = (fft.rfft(audio, n_fft)[low] for audio in (estimate_channel, reference_channel))
+        # The zeros after it would make all frequencies of an offset.
+        spectrum, reference_spectrum = (
+            fft.rfft(audio - audio.mean(), n_fft)[low] for audio in (estimate_channel, reference_channel)
+        )
         cross[low] += spectrum * reference_spectrum.conj()
-        estimate_energy += 2 / n_fft * np.vdot(spectrum, spectrum).real
-        reference_energy += 2 / n_fft * np.vdot(reference_spectrum, reference_spectrum).real
+        estimate_energy += float(np.vdot(spectrum, spectrum).real) * 2 / n_fft
+        reference_energy += float(np.vdot(reference_spectrum, reference_spectrum).real) * 2 / n_fft
     products = np.roll(fft.irfft(cross, n_fft), reach)[: 2 * reach + 1]
     floor = ROUNDING_NOISE_POWER * channels * num_samples * (low.stop - low.start) / (n_fft // 2 + 1)
 

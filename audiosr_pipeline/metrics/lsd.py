@@ -86,8 +86,8 @@ def log_spectral_distance(
       or not. A bin where only the estimate is zero scores more than 20, so rounding both to 16 bit changes it.
     - `"apbwe"` (AP-BWE and NU-Wave 2): `D = log10 max(S_hat^2, 1e-8) - log10 max(S^2, 1e-8)`, FFT 2048, hop 512,
       mirrored ends as `torch.stft` pads. Identical signals score 0; what is quieter than the floor does not count.
-    - `"universr"` (UniverSR, arXiv:2510.00771): the same with FFT 1024, hop 256 and the floor 1e-6. Its own script mixes
-      channels down first, and splits an 8 kHz input's spectrum at bin 80 (3750 Hz) instead of at 4 kHz.
+    - `"universr"` (UniverSR, arXiv:2510.00771): the same with FFT 1024, hop 256 and the floor 1e-6. Its own script
+      mixes channels down first, and splits an 8 kHz input's spectrum at bin 80 (3750 Hz) instead of at 4 kHz.
 
     Both are sensitive to gain: x0.5 alone costs `2 log10 2 = 0.602` wherever the signals are far above the floor.
     Neither sees phase, nor whether an error is audible; a smooth average of possible spectra scores better than a
@@ -147,9 +147,9 @@ def distances_at_gains(
     sampling_rate: int,
     gains: Sequence[float],
 ) -> Tensor:
-    """`log_spectral_distances` of the estimate times each of `gains`, from one spectrum: `(num_gains, batch, num_bands)`.
+    """`log_spectral_distances` of the estimate times each of `gains`: `(num_gains, batch, num_bands)`.
 
-    A gain changes what a rounded signal's rounding noise amounts to. That of the estimate is not rounded again.
+    A gain multiplies spectra, rounding noise included: the signal is not rounded again.
     """
     if convention not in LSD_CONVENTIONS:
         raise ValueError(f"convention={convention!r} is unknown; accepted: {', '.join(map(repr, LSD_CONVENTIONS))}.")
