@@ -158,6 +158,14 @@ def test_what_cannot_be_scored_is_named_with_its_reason(folders):
     assert evaluation.unscored().keys() == {"a", "speech/b", "short", "alone", "extra"}
 
 
+def test_samples_that_are_no_numbers_are_skipped(folders):
+    _, estimate = folders
+    audio = noise(1)
+    audio[0, 100] = np.nan
+    write_audio(estimate / "a.wav", audio, 48_000, "FLOAT")
+    assert evaluate(*folders).skipped == {"a": "estimate holds NaN or infinite samples."}
+
+
 def test_the_tables_say_how_each_clip_was_measured(folders, tmp_path):
     evaluation = evaluate(*folders)
     evaluation.only_reference.append("alone")

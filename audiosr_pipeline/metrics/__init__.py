@@ -1,5 +1,6 @@
 """Measures of a super-resolved waveform against the true one; each figure carries the name of its convention."""
 
+from audiosr_pipeline.metrics.bootstrap import Mean, bootstrap_means
 from audiosr_pipeline.metrics.edge import steady_edge
 from audiosr_pipeline.metrics.energy import octave_bands, octave_energy_error
 from audiosr_pipeline.metrics.level import loudness_change, loudness_lufs, peak_change_db
@@ -12,6 +13,8 @@ from audiosr_pipeline.metrics.variance_ratio import variance_ratio
 __all__ = [
     "LSD_CONVENTIONS",
     "LowBandComparison",
+    "Mean",
+    "bootstrap_means",
     "compare_low_bands",
     "evaluate_pair",
     "log_spectral_distance",
