@@ -97,6 +97,16 @@ def audio_length(path: Path | str) -> tuple[int, int]:
         return file.frames, file.samplerate
 
 
+def audio_format(path: Path | str) -> str:
+    """Sample format and rate of a file, such as `"PCM_16 at 44100 Hz"`.
+
+    Raises:
+        AudioFileError: If there is no such file, or it is no audio.
+    """
+    with _opened(path) as file:
+        return f"{file.subtype} at {file.samplerate} Hz"
+
+
 def read_segment(path: Path | str, start_s: float, duration_s: float) -> np.ndarray:
     """Reads part of a file; what lies outside the file is silence.
 

@@ -1,21 +1,30 @@
-"""Scores a folder of estimates against a folder of references."""
+"""Scores folders of estimates against a folder of references."""
 
 import csv
 import math
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from tqdm import tqdm
 
-from audiosr_pipeline.audio_io import AUDIO_SUFFIXES, audio_files, read_audio
+from audiosr_pipeline.audio_io import AUDIO_SUFFIXES, audio_files, audio_format, read_audio, written_whole
 from audiosr_pipeline.dsp.resample import resample
-from audiosr_pipeline.metrics import evaluate_pair
+from audiosr_pipeline.metrics.bootstrap import Mean, bootstrap_means
+from audiosr_pipeline.metrics.pair import evaluate_pair
 from audiosr_pipeline.metrics.sample_format import round_to_16_bit
 
 SAMPLING_RATE = 48_000
 # `ssr_eval` lets lengths differ by fewer samples than this.
 LENGTH_TOLERANCE = 100
+# A delay from here on is worth a word, if the correlation says that it is one.
+NOTICED_DELAY_SAMPLES = 0.5
+TELLING_CORRELATION = 0.5
+TABLES = ("scores.csv", "summary.csv", "differences.csv", "skipped.csv")
+
+# A row of a table; the first is its header.
+Row = tuple[object, ...]
 
 
 @dataclass(frozen=True)
@@ -25,6 +34,7 @@ class Evaluation:
     Attributes:
         scores: The scores of `metrics.evaluate_pair` for each clip, by name; NaN where there was nothing to measure.
         cut_samples: How many samples at 48 kHz the longer file of each clip was cut by.
+        file_formats: Sample format and rate of the reference's and the estimate's file, by name.
         skipped: Why a clip was not scored, by name.
         only_reference: Names that have a reference alone.
         only_estimate: Names that have an estimate alone.
@@ -34,42 +44,58 @@ class Evaluation:
 
     scores: dict[str, dict[str, float]]
     cut_samples: dict[str, int]
+    file_formats: dict[str, tuple[str, str]]
     skipped: dict[str, str]
     only_reference: list[str]
     only_estimate: list[str]
     cutoff_freq: float | None
     sample_format: str
 
-    def means(self) -> dict[str, tuple[float, int]]:
-        """Mean of each score over the clips that have it, and their number; without scores that no clip has."""
-        means = {}
-        for name in next(iter(self.scores.values()), {}):
-            values = [scores[name] for scores in self.scores.values() if not math.isnan(scores[name])]
-            if values:
-                means[name] = float(np.mean(values)), len(values)
-        return means
+    def means(self, seed: int = 0) -> dict[str, Mean]:
+        """Mean of each score over the clips that have it, see `bootstrap_means`; without scores that no clip has."""
+        return _means(list(self.scores.values()), seed)
 
-    def summary(self) -> str:
-        """One line per mean, with the number of clips behind it, after lines that say how it was measured."""
-        cutoff = "no cutoff given" if self.cutoff_freq is None else f"cutoff {self.cutoff_freq:g} Hz"
-        lines = [
-            f"{len(self.scores)} clips scored at {SAMPLING_RATE} Hz, samples {self.sample_format}, {cutoff}",
-            f"{len(self.skipped)} skipped, {len(self.only_reference)} without an estimate, "
-            f"{len(self.only_estimate)} without a reference, {sum(map(bool, self.cut_samples.values()))} cut in length",
+    def differences(self, baseline: "Evaluation", seed: int = 0) -> dict[str, Mean]:
+        """Means of each score less that of `baseline`, clip by clip, over the clips that have it in both.
+
+        Clips are alike in what makes them hard, so this tells two systems apart where their own intervals overlap.
+        """
+        pairs = [(scores, baseline.scores[name]) for name, scores in self.scores.items() if name in baseline.scores]
+        differences = [
+            {name: score - other[name] for name, score in scores.items() if not name.startswith("reference_")}
+            for scores, other in pairs
         ]
-        lines += [f"{name} {mean:.3f} ({num_clips} clips)" for name, (mean, num_clips) in self.means().items()]
-        return "\n".join(lines)
+        return _means(differences, seed)
 
-    def write_csv(self, path: Path | str) -> None:
-        """Writes one row per scored clip; a score without anything to measure is left empty."""
-        names = list(next(iter(self.scores.values()), {}))
-        with open(path, "w", newline="", encoding="utf-8") as file:
-            writer = csv.writer(file)
-            writer.writerow(["name", "sample_format", "cutoff_freq", "cut_samples", *names])
-            for clip, scores in self.scores.items():
-                values = ["" if math.isnan(scores[name]) else f"{scores[name]:.6g}" for name in names]
-                cutoff = "" if self.cutoff_freq is None else f"{self.cutoff_freq:g}"
-                writer.writerow([clip, self.sample_format, cutoff, self.cut_samples[clip], *values])
+    def unscored(self) -> dict[str, str]:
+        """Why a name has no scores, for each that has none: skipped, or without a partner."""
+        without = dict.fromkeys(self.only_reference, "has no estimate")
+        return self.skipped | without | dict.fromkeys(self.only_estimate, "has no reference")
+
+    def account(self) -> str:
+        """In one line, what was scored, what wasn't, and what is peculiar about the files."""
+        parts = [
+            f"{len(self.scores)} clips scored",
+            f"{len(self.skipped)} skipped",
+            f"{len(self.only_reference)} without an estimate",
+            f"{len(self.only_estimate)} without a reference",
+            f"{sum(map(bool, self.cut_samples.values()))} cut in length",
+        ]
+        rates = [{file.rpartition(" at ")[2] for file in files} for files in self.file_formats.values()]
+        if num_unequal := sum(len(of_pair) > 1 for of_pair in rates):
+            parts.append(f"{num_unequal} of unequal rates")
+        if num_silent := sum(scores["reference_silent"] == 1 for scores in self.scores.values()):
+            parts.append(f"{num_silent} with a silent reference")
+        alike = {n: s for n, s in self.scores.items() if abs(s["low_band_correlation"]) >= TELLING_CORRELATION}
+        delays = {n: s["delay_samples"] for n, s in alike.items() if abs(s["delay_samples"]) >= NOTICED_DELAY_SAMPLES}
+        if delays:
+            name, delay = max(delays.items(), key=lambda item: abs(item[1]))
+            parts.append(
+                f"{len(delays)} shifted, most {name}: {abs(delay):.1f} samples {'late' if delay > 0 else 'early'}"
+            )
+        if inverted := [name for name, scores in alike.items() if scores["low_band_correlation"] < 0]:
+            parts.append(f"{len(inverted)} of inverted polarity, such as {inverted[0]}")
+        return ", ".join(parts)
 
 
 def evaluate(
@@ -78,13 +104,15 @@ def evaluate(
     cutoff_freq: float | None = None,
     to_16_bit: bool = True,
     show_progress: bool = False,
+    length_tolerance: int = LENGTH_TOLERANCE,
 ) -> Evaluation:
     """Scores every estimate against the reference of the same name.
 
     Files are paired by their path below the two folders without its suffix: `speech/a.flac` belongs to `speech/a.wav`.
     Both are resampled to 48 kHz. Lengths may then differ by fewer than 100 samples, as in `ssr_eval`: the longer is cut
     at its end, and counted. A pair whose lengths differ by more, whose numbers of channels differ, or of which a file
-    can't be read, is skipped with the reason. Time shifts and levels are left as they are.
+    can't be read, is skipped with the reason. Time shifts and levels are measured and left as they are. A reference of
+    digital silence is scored, as `evaluate_pair` defines it, and counted.
 
     Args:
         reference_dir: Folder of true recordings, searched with its subfolders.
@@ -92,6 +120,7 @@ def evaluate(
         cutoff_freq: Frequency in Hz above which the estimates are new. Without it there are no scores of the new band.
         to_16_bit: Round both signals to 16 bit, which decides what an empty band holds; else compare them as read.
         show_progress: Show a progress bar over the files.
+        length_tolerance: Lengths may differ by fewer samples than this, at 48 kHz.
 
     Returns:
         Scores per clip, and everything that was not scored.
@@ -108,21 +137,24 @@ def evaluate(
     if not names:
         raise ValueError(
             f"no file of {reference_dir} ({len(references)} audio files) has the name of one of {estimate_dir} "
-            f"({len(estimates)}); paired are equal paths below the folders, whatever the suffix."
+            f"({len(estimates)}), such as {min(references)!r} and {min(estimates)!r}; paired are equal paths below the "
+            "folders, whatever the suffix."
         )
     evaluation = Evaluation(
         scores={},
         cut_samples={},
+        file_formats={},
         skipped={},
         only_reference=sorted(references.keys() - estimates.keys()),
         only_estimate=sorted(estimates.keys() - references.keys()),
         cutoff_freq=cutoff_freq,
         sample_format="16 bit" if to_16_bit else "as read",
     )
-    for name in tqdm(names, desc="evaluate", unit="file", disable=not show_progress):
+    for name in tqdm(names, desc=Path(estimate_dir).name, unit="file", disable=not show_progress):
         try:
+            file_formats = audio_format(references[name]), audio_format(estimates[name])
             estimate, reference = read_at_48_khz(estimates[name]), read_at_48_khz(references[name])
-            num_samples = matching_length(estimate, reference)
+            num_samples = matching_length(estimate, reference, length_tolerance)
             if to_16_bit:
                 estimate, reference = round_to_16_bit(estimate), round_to_16_bit(reference)
             scores = evaluate_pair(estimate[:, :num_samples], reference[:, :num_samples], cutoff_freq, SAMPLING_RATE)
@@ -130,8 +162,124 @@ def evaluate(
             evaluation.skipped[name] = str(error)
             continue
         evaluation.scores[name] = scores
+        evaluation.file_formats[name] = file_formats
         evaluation.cut_samples[name] = max(estimate.shape[-1], reference.shape[-1]) - num_samples
     return evaluation
+
+
+def write_tables(evaluations: Mapping[str, Evaluation], folder: Path | str, seed: int = 0) -> None:
+    """Writes `TABLES`, each whole or not at all, in place of those that are there.
+
+    Args:
+        evaluations: By system; differences are to the first.
+        folder: Where to write, made if it isn't there.
+        seed: Of the resampling.
+    """
+    Path(folder).mkdir(parents=True, exist_ok=True)
+    tables = (
+        _score_rows(evaluations),
+        _summary_rows(evaluations, seed),
+        _difference_rows(evaluations, seed),
+        _skipped_rows(evaluations),
+    )
+    for name, rows in zip(TABLES, tables, strict=True):
+        with (
+            written_whole(Path(folder) / name) as temporary,
+            open(temporary, "w", newline="", encoding="utf-8") as file,
+        ):
+            csv.writer(file).writerows(rows)
+
+
+def summary(evaluations: Mapping[str, Evaluation], seed: int = 0) -> str:
+    """What was measured how, and the mean of each score with its interval, in lines.
+
+    Args:
+        evaluations: By system, of the same settings; differences are to the first.
+        seed: Of the resampling.
+    """
+    first = next(iter(evaluations.values()))
+    cutoff = "no cutoff given" if first.cutoff_freq is None else f"cutoff {first.cutoff_freq:g} Hz"
+    lines = [f"compared at {SAMPLING_RATE} Hz, samples {first.sample_format}, {cutoff}"]
+    lines += [f"{system}: {evaluation.account()}" for system, evaluation in evaluations.items()]
+    lines += ["", "mean over the clips [bootstrap 95 % interval]"]
+    lines += _text_table({system: evaluation.means(seed) for system, evaluation in evaluations.items()}, "")
+    if len(evaluations) > 1:
+        baseline = next(iter(evaluations))
+        lines += ["", f"difference to {baseline}, clip by clip [bootstrap 95 % interval]"]
+        lines += _text_table(_differences(evaluations, seed), "+")
+    return "\n".join(lines)
+
+
+def _means(rows: list[dict[str, float]], seed: int) -> dict[str, Mean]:
+    names = list(next(iter(rows), {}))
+    values = np.array([[row[name] for name in names] for row in rows]).reshape(len(rows), len(names))
+    means = bootstrap_means(values, seed) if rows else []
+    return {name: mean for name, mean in zip(names, means, strict=True) if mean is not None}
+
+
+def _differences(evaluations: Mapping[str, Evaluation], seed: int) -> dict[str, dict[str, Mean]]:
+    baseline, *others = evaluations
+    return {system: evaluations[system].differences(evaluations[baseline], seed) for system in others}
+
+
+def _text_table(columns: dict[str, dict[str, Mean]], sign: str) -> Iterator[str]:
+    most = max((mean.num_clips for means in columns.values() for mean in means.values()), default=0)
+
+    def number(value: float) -> str:
+        # Adding zero makes a positive one of what was rounded to a negative zero.
+        return f"{round(value, 2) + 0.0:{sign}.2f}"
+
+    def cell(mean: Mean | None) -> str:
+        if mean is None:
+            return "-"
+        interval = "" if math.isnan(mean.low) else f" [{number(mean.low)}, {number(mean.high)}]"
+        return number(mean.value) + interval + (f" n={mean.num_clips}" if mean.num_clips < most else "")
+
+    names = list(dict.fromkeys(name for means in columns.values() for name in means))
+    rows = [["", *columns], *([name, *(cell(means.get(name)) for means in columns.values())] for name in names)]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        yield "  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip()
+
+
+def _number(value: float) -> str:
+    return "" if math.isnan(value) else f"{value:.6g}"
+
+
+def _score_rows(evaluations: Mapping[str, Evaluation]) -> Iterator[Row]:
+    all_scores = (scores for evaluation in evaluations.values() for scores in evaluation.scores.values())
+    names = list(next(all_scores, {}))
+    settings = "sample_format", "reference_file", "estimate_file", "cutoff_freq", "cut_samples"
+    yield "name", "system", *settings, *names
+    for system, evaluation in evaluations.items():
+        cutoff = "" if evaluation.cutoff_freq is None else f"{evaluation.cutoff_freq:g}"
+        for clip, scores in evaluation.scores.items():
+            files, cut = evaluation.file_formats[clip], evaluation.cut_samples[clip]
+            values = (_number(scores[name]) for name in names)
+            yield clip, system, evaluation.sample_format, *files, cutoff, cut, *values
+
+
+def _mean_rows(means: dict[str, Mean]) -> Iterator[Row]:
+    for name, mean in means.items():
+        yield name, _number(mean.value), _number(mean.low), _number(mean.high), mean.num_clips
+
+
+def _summary_rows(evaluations: Mapping[str, Evaluation], seed: int) -> Iterator[Row]:
+    yield "system", "score", "mean", "low", "high", "clips"
+    for system, evaluation in evaluations.items():
+        yield from ((system, *row) for row in _mean_rows(evaluation.means(seed)))
+
+
+def _difference_rows(evaluations: Mapping[str, Evaluation], seed: int) -> Iterator[Row]:
+    yield "system", "minus", "score", "mean", "low", "high", "clips"
+    for system, means in _differences(evaluations, seed).items():
+        yield from ((system, next(iter(evaluations)), *row) for row in _mean_rows(means))
+
+
+def _skipped_rows(evaluations: Mapping[str, Evaluation]) -> Iterator[Row]:
+    yield "system", "name", "reason"
+    for system, evaluation in evaluations.items():
+        yield from ((system, name, reason) for name, reason in evaluation.unscored().items())
 
 
 def named_files(folder: Path | str) -> dict[str, Path]:
@@ -155,14 +303,17 @@ def read_at_48_khz(path: Path) -> np.ndarray:
     return resample(audio, sampling_rate, SAMPLING_RATE)
 
 
-def matching_length(estimate: np.ndarray, reference: np.ndarray) -> int:
+def matching_length(estimate: np.ndarray, reference: np.ndarray, tolerance: int) -> int:
     """The length in samples that both `(channels, num_samples)` are compared over."""
     if len(estimate) != len(reference):
-        raise ValueError(f"the estimate has {len(estimate)} channels, the reference {len(reference)}.")
+        raise ValueError(
+            f"the estimate has {len(estimate)} channels, the reference {len(reference)}; "
+            "make them equal first, by mixing one down or repeating the other."
+        )
     lengths = estimate.shape[-1], reference.shape[-1]
-    if abs(lengths[0] - lengths[1]) >= LENGTH_TOLERANCE:
+    if abs(lengths[0] - lengths[1]) >= tolerance:
         raise ValueError(
             f"the estimate has {lengths[0]} samples at {SAMPLING_RATE} Hz, the reference {lengths[1]}; "
-            f"they may differ by fewer than {LENGTH_TOLERANCE}."
+            f"they may differ by fewer than {tolerance}."
         )
     return min(lengths)

@@ -8,7 +8,15 @@ import pytest
 import soundfile
 
 from audiosr_pipeline import audio_io
-from audiosr_pipeline.audio_io import AudioFileError, audio_files, fitting_gain, read_audio, write_audio, written_whole
+from audiosr_pipeline.audio_io import (
+    AudioFileError,
+    audio_files,
+    audio_format,
+    fitting_gain,
+    read_audio,
+    write_audio,
+    written_whole,
+)
 
 
 def some_audio(channels: int = 2, num_samples: int = 16_000, peak: float = 0.9) -> np.ndarray:
@@ -152,6 +160,11 @@ def test_an_interrupted_write_leaves_what_was_there(wav, monkeypatch, error):
     assert len(written) == 2
     assert list(wav.parent.iterdir()) == [wav]
     assert wav.read_bytes() == before
+
+
+def test_the_format_of_a_file_is_its_samples_and_its_rate(tmp_path):
+    write_audio(tmp_path / "a.flac", np.zeros((1, 10), np.float32), 44_100, "PCM_24")
+    assert audio_format(tmp_path / "a.flac") == "PCM_24 at 44100 Hz"
 
 
 def test_written_whole_appears_at_the_end_only(tmp_path):

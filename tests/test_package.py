@@ -26,6 +26,7 @@ MAY_IMPORT = {
     "convert": {"models"},
     "metrics": {"dsp"},
     "evaluate": {"audio_io", "dsp", "metrics"},
+    "evaluation_figure": {"audio_io", "metrics", "evaluate"},
     "pipelines": {"dsp", "models", "convert", "audio_io"},
     "adapters": {"dsp", "models", "pipelines"},
     "training": {"dsp", "models", "metrics", "pipelines", "audio_io"},

@@ -1,7 +1,10 @@
 """Measures of a super-resolved waveform against the true one; each figure carries the name of its convention."""
 
+from audiosr_pipeline.metrics.bootstrap import Mean, bootstrap_means
 from audiosr_pipeline.metrics.edge import steady_edge
 from audiosr_pipeline.metrics.energy import octave_bands, octave_energy_error
+from audiosr_pipeline.metrics.level import loudness_change, loudness_lufs, peak_change_db
+from audiosr_pipeline.metrics.low_band import LowBandComparison, compare_low_bands
 from audiosr_pipeline.metrics.lsd import LSD_CONVENTIONS, log_spectral_distance, log_spectral_distances
 from audiosr_pipeline.metrics.pair import evaluate_pair
 from audiosr_pipeline.metrics.sample_format import round_to_16_bit
@@ -9,11 +12,18 @@ from audiosr_pipeline.metrics.variance_ratio import variance_ratio
 
 __all__ = [
     "LSD_CONVENTIONS",
+    "LowBandComparison",
+    "Mean",
+    "bootstrap_means",
+    "compare_low_bands",
     "evaluate_pair",
     "log_spectral_distance",
     "log_spectral_distances",
+    "loudness_change",
+    "loudness_lufs",
     "octave_bands",
     "octave_energy_error",
+    "peak_change_db",
     "round_to_16_bit",
     "steady_edge",
     "variance_ratio",

@@ -10,7 +10,6 @@ from torch import Tensor
 from audiosr_pipeline.metrics.power_spectrum import as_pair, bins_between, power_frames
 
 EPS = 1e-12
-POWER_FLOOR = 1e-8
 
 
 def ssr_eval_difference(estimate: Tensor, reference: Tensor) -> Tensor:
@@ -18,8 +17,13 @@ def ssr_eval_difference(estimate: Tensor, reference: Tensor) -> Tensor:
     return torch.log10(reference / (estimate.sqrt() + EPS).square() + EPS)
 
 
-def apbwe_difference(estimate: Tensor, reference: Tensor) -> Tensor:
-    return torch.log10(estimate.clamp(min=POWER_FLOOR)) - torch.log10(reference.clamp(min=POWER_FLOOR))
+def floored_difference(power_floor: float) -> Callable[[Tensor, Tensor], Tensor]:
+    """The difference of two log spectra that both end at `power_floor`."""
+
+    def difference(estimate: Tensor, reference: Tensor) -> Tensor:
+        return torch.log10(estimate.clamp(min=power_floor)) - torch.log10(reference.clamp(min=power_floor))
+
+    return difference
 
 
 @dataclass(frozen=True)
@@ -50,7 +54,13 @@ LSD_CONVENTIONS = {
         n_fft=lambda sampling_rate: 2_048,
         hop_length=lambda sampling_rate: 512,
         pad_mode="reflect",
-        difference=apbwe_difference,
+        difference=floored_difference(1e-8),
+    ),
+    "universr": LSDConvention(
+        n_fft=lambda sampling_rate: 1_024,
+        hop_length=lambda sampling_rate: 256,
+        pad_mode="reflect",
+        difference=floored_difference(1e-6),
     ),
 }
 
@@ -76,6 +86,8 @@ def log_spectral_distance(
       or not. A bin where only the estimate is zero scores more than 20, so rounding both to 16 bit changes it.
     - `"apbwe"` (AP-BWE and NU-Wave 2): `D = log10 max(S_hat^2, 1e-8) - log10 max(S^2, 1e-8)`, FFT 2048, hop 512,
       mirrored ends as `torch.stft` pads. Identical signals score 0; what is quieter than the floor does not count.
+    - `"universr"` (UniverSR, arXiv:2510.00771): the same with FFT 1024, hop 256 and the floor 1e-6. Its own script
+      mixes channels down first, and splits an 8 kHz input's spectrum at bin 80 (3750 Hz) instead of at 4 kHz.
 
     Both are sensitive to gain: x0.5 alone costs `2 log10 2 = 0.602` wherever the signals are far above the floor.
     Neither sees phase, nor whether an error is audible; a smooth average of possible spectra scores better than a
@@ -124,6 +136,21 @@ def log_spectral_distances(
     Raises:
         ValueError: As `log_spectral_distance`.
     """
+    return distances_at_gains(estimate, reference, convention, bands, sampling_rate, (1.0,))[0]
+
+
+def distances_at_gains(
+    estimate: Tensor | np.ndarray,
+    reference: Tensor | np.ndarray,
+    convention: str,
+    bands: Sequence[tuple[float, float | None]],
+    sampling_rate: int,
+    gains: Sequence[float],
+) -> Tensor:
+    """`log_spectral_distances` of the estimate times each of `gains`: `(num_gains, batch, num_bands)`.
+
+    A gain multiplies spectra, rounding noise included: the signal is not rounded again.
+    """
     if convention not in LSD_CONVENTIONS:
         raise ValueError(f"convention={convention!r} is unknown; accepted: {', '.join(map(repr, LSD_CONVENTIONS))}.")
     estimate, reference = as_pair(estimate, reference)
@@ -138,17 +165,19 @@ def log_spectral_distances(
                 f"f_min={f_min} Hz and f_max={f_max} Hz have none of the {n_fft // 2 + 1} bins from 0 to "
                 f"{sampling_rate / 2} Hz between them."
             )
-    total = torch.zeros(len(estimate), len(bands), dtype=torch.float64)
+    squared_gains = [gain**2 for gain in gains]
+    total = torch.zeros(len(gains), len(estimate), len(bands), dtype=torch.float64)
     num_frames = 0
     for estimate_power, reference_power in zip(
         power_frames(estimate, n_fft, hop_length, definition.pad_mode),
         power_frames(reference, n_fft, hop_length, definition.pad_mode),
         strict=True,
     ):
-        squares = definition.difference(estimate_power, reference_power).square()
-        num_frames += squares.shape[1]
-        for index, selection in enumerate(selections):
-            total[:, index] += squares[..., selection].mean(-1).sqrt().sum(-1)
+        num_frames += reference_power.shape[1]
+        for sums, squared_gain in zip(total, squared_gains, strict=True):
+            squares = definition.difference(squared_gain * estimate_power, reference_power).square()
+            for index, selection in enumerate(selections):
+                sums[:, index] += squares[..., selection].mean(-1).sqrt().sum(-1)
     return total / num_frames
 
 

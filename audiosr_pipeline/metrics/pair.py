@@ -7,7 +7,9 @@ import torch
 
 from audiosr_pipeline.metrics.edge import steady_edge
 from audiosr_pipeline.metrics.energy import octave_bands, octave_energy_error
-from audiosr_pipeline.metrics.lsd import LSD_CONVENTIONS, log_spectral_distances, silent_frames
+from audiosr_pipeline.metrics.level import loudness_change, peak_change_db
+from audiosr_pipeline.metrics.low_band import compare_low_bands
+from audiosr_pipeline.metrics.lsd import LSD_CONVENTIONS, distances_at_gains, silent_frames
 from audiosr_pipeline.metrics.power_spectrum import as_pair
 from audiosr_pipeline.metrics.variance_ratio import variance_ratio
 
@@ -18,11 +20,12 @@ def evaluate_pair(
     cutoff_freq: float | None = None,
     sampling_rate: int = 48_000,
 ) -> dict[str, float]:
-    """Scores one clip; each score is the mean over its channels.
+    """Scores one clip; each score is the mean over its channels, or is of all of them together where it says so.
 
     `EDGE` is where the reference's own content ends, found by `steady_edge` over all its channels: many recordings stop
     at a codec's cliff, and up to there nothing has to be guessed. A score without anything to measure is NaN: those
-    above the cutoff when none is given, those between the cutoff and `EDGE` when `EDGE` is not above it.
+    that need a cutoff when none is given, those between the cutoff and `EDGE` when `EDGE` is not above it. No score is
+    infinite. Nothing is shifted or amplified before it is scored, but for the `..._gain_matched` scores.
 
     Args:
         estimate: Waveforms `(channels, num_samples)`, full scale 1, in the sample format that is to be compared.
@@ -34,10 +37,15 @@ def evaluate_pair(
         Scores by name:
 
         - `lsd_{convention}` for each LSD convention: all bins; `lsd_lf_...` below the cutoff; `lsd_hf_...` from the
-          cutoff up; `lsd_below_edge_...` below `EDGE`; `lsd_hf_below_edge_...` from the cutoff to `EDGE`.
+          cutoff up; `lsd_below_edge_...` below `EDGE`; `lsd_hf_below_edge_...` from the cutoff to `EDGE`. Each of them
+          also as `..._gain_matched`, with the estimate multiplied by the gain that `compare_low_bands` finds.
         - `energy_error_db`: mean over the octaves above the cutoff of the absolute energy error, and with a cutoff
           `energy_error_db_{low}_{high}`: the signed error of the octave from `low` to `high` Hz.
         - `variance_ratio`: from the cutoff to `EDGE`.
+        - `low_band_snr_db` and `low_band_snr_db_gain_matched`, `low_band_correlation`, `delay_samples` and
+          `matching_gain_db`: what `compare_low_bands` finds, of all channels. Without a cutoff the delay and the
+          correlation are those of the whole band, and the others NaN.
+        - `loudness_change_lu`, `peak_change_db`: of all channels and frequencies.
         - `reference_edge_freq`: `EDGE` in Hz.
         - `reference_silent`: share of the reference's frames that are digital silence; each scores 12 in `ssr_eval`,
           whatever the estimate is.
@@ -45,28 +53,14 @@ def evaluate_pair(
     Raises:
         ValueError: If the waveforms can't be compared or the cutoff is not below the Nyquist frequency.
     """
-    as_pair(estimate, reference)
+    # Once, so that the metrics have nothing to convert.
+    estimate, reference = (audio.numpy() for audio in as_pair(estimate, reference))
     if cutoff_freq is not None:
         octaves = octave_bands(cutoff_freq, sampling_rate)
     edge_freq = steady_edge(reference, sampling_rate)
-    bands: dict[str, tuple[float, float | None] | None] = {
-        "lsd": (0.0, None),
-        "lsd_lf": None if cutoff_freq is None else (0.0, cutoff_freq),
-        "lsd_hf": None if cutoff_freq is None else (cutoff_freq, None),
-        "lsd_below_edge": (0.0, edge_freq),
-        "lsd_hf_below_edge": None if cutoff_freq is None else (cutoff_freq, edge_freq),
-    }
-    scores: dict[str, float] = {}
-    for convention, definition in LSD_CONVENTIONS.items():
-        bin_width = sampling_rate / definition.n_fft(sampling_rate)
-        measured = {
-            name: band
-            for name, band in bands.items()
-            if band is not None and (band[1] is None or band[1] >= band[0] + bin_width)
-        }
-        distances = log_spectral_distances(estimate, reference, convention, list(measured.values()), sampling_rate)
-        by_name = dict(zip(measured, distances.mean(0).tolist(), strict=True))
-        scores |= {f"{name}_{convention}": by_name.get(name, math.nan) for name in bands}
+    low_band = compare_low_bands(estimate, reference, cutoff_freq, sampling_rate)
+    gain = math.nan if cutoff_freq is None else abs(low_band.gain)
+    scores = lsd_scores(estimate, reference, cutoff_freq, edge_freq, gain, sampling_rate)
     scores["energy_error_db"] = scores["variance_ratio"] = math.nan
     if cutoff_freq is not None:
         errors = octave_energy_error(estimate, reference, cutoff_freq, sampling_rate)
@@ -76,6 +70,49 @@ def evaluate_pair(
         )
         for (low, high), error in zip(octaves, errors.mean(0).tolist(), strict=True):
             scores[f"energy_error_db_{low:.0f}_{high:.0f}"] = error
+    scores["low_band_snr_db"] = math.nan if cutoff_freq is None else low_band.snr_db
+    scores["low_band_snr_db_gain_matched"] = math.nan if cutoff_freq is None else low_band.gain_matched_snr_db
+    scores["low_band_correlation"] = low_band.correlation
+    scores["delay_samples"] = low_band.delay_samples
+    scores["matching_gain_db"] = 20 * math.log10(gain)
+    scores["loudness_change_lu"] = loudness_change(estimate, reference, sampling_rate)
+    scores["peak_change_db"] = peak_change_db(estimate, reference)
     scores["reference_edge_freq"] = edge_freq
     scores["reference_silent"] = float(silent_frames(reference, "ssr_eval", sampling_rate).mean())
+    return scores
+
+
+def lsd_scores(
+    estimate: np.ndarray,
+    reference: np.ndarray,
+    cutoff_freq: float | None,
+    edge_freq: float,
+    gain: float,
+    sampling_rate: int,
+) -> dict[str, float]:
+    """The `lsd_...` scores of `evaluate_pair`; with a `gain` of NaN the gain-matched ones are NaN."""
+    bands: dict[str, tuple[float, float | None] | None] = {
+        "lsd": (0.0, None),
+        "lsd_lf": None if cutoff_freq is None else (0.0, cutoff_freq),
+        "lsd_hf": None if cutoff_freq is None else (cutoff_freq, None),
+        "lsd_below_edge": (0.0, edge_freq),
+        "lsd_hf_below_edge": None if cutoff_freq is None else (cutoff_freq, edge_freq),
+    }
+    gains = {"": 1.0} if math.isnan(gain) else {"": 1.0, "_gain_matched": gain}
+    scores: dict[str, float] = {}
+    for convention, definition in LSD_CONVENTIONS.items():
+        bin_width = sampling_rate / definition.n_fft(sampling_rate)
+        measured = {
+            name: band
+            for name, band in bands.items()
+            if band is not None and (band[1] is None or band[1] >= band[0] + bin_width)
+        }
+        distances = distances_at_gains(
+            estimate, reference, convention, list(measured.values()), sampling_rate, list(gains.values())
+        )
+        for suffix in ("", "_gain_matched"):
+            scores |= {f"{name}_{convention}{suffix}": math.nan for name in bands}
+        for suffix, of_channels in zip(gains, distances, strict=True):
+            for name, distance in zip(measured, of_channels.mean(0).tolist(), strict=True):
+                scores[f"{name}_{convention}{suffix}"] = distance
     return scores

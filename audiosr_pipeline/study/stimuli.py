@@ -4,12 +4,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-import pyloudnorm
 
 from audiosr_pipeline.dsp.low_band import split_bands
 from audiosr_pipeline.dsp.lowpass import lowpass
 from audiosr_pipeline.dsp.resample import resample
 from audiosr_pipeline.dsp.silence import end_fades
+from audiosr_pipeline.metrics.level import SHORTEST_S, loudness_lufs
 
 SAMPLING_RATE = 48_000
 # That of EBU R 128: one loudness for all items, so that the volume that a listener set stays right.
@@ -18,8 +18,6 @@ LOUDNESS_LUFS = -23.0
 HIGHEST_PEAK_DBTP = -1.0
 # Versions that differ by more aren't of one clip.
 LENGTH_TOLERANCE_S = 0.1
-# ITU-R BS.1770 measures blocks of 0.4 s; below -70 LUFS they count as silence.
-SHORTEST_S = 0.4
 CHECK_CUTOFF_HZ = 2_000.0
 
 
@@ -94,11 +92,6 @@ def share_above_check(audio: np.ndarray) -> float:
     """How much of the power of a clip lies above 2 kHz, 0 to 1: how obvious it is that it is missing."""
     above = audio - lowpass(audio, CHECK_CUTOFF_HZ)
     return float(np.square(above, dtype=np.float64).sum() / np.square(audio, dtype=np.float64).sum())
-
-
-def loudness_lufs(audio: np.ndarray) -> float:
-    """Integrated loudness of `(channels, num_samples)` at 48 kHz, at least 0.4 s, in LUFS; -inf for silence."""
-    return float(pyloudnorm.Meter(SAMPLING_RATE).integrated_loudness(audio.T.astype(np.float64)))
 
 
 def true_peak_dbtp(audio: np.ndarray) -> float:

@@ -1,15 +1,19 @@
 """Log-spectral distance: what each convention says of known signals."""
 
+from pathlib import Path
+
 import librosa
 import numpy as np
 import pytest
 import torch
 from scipy import signal
 
+from audiosr_pipeline.audio_io import read_audio
 from audiosr_pipeline.metrics import log_spectral_distance, log_spectral_distances, round_to_16_bit
-from audiosr_pipeline.metrics.lsd import silent_frames
+from audiosr_pipeline.metrics.lsd import distances_at_gains, silent_frames
 
-CONVENTIONS = ["ssr_eval", "apbwe"]
+CONVENTIONS = ["ssr_eval", "apbwe", "universr"]
+CLIP = Path(__file__).parents[2] / "examples" / "speech_22khz.wav"
 
 
 def noise(seed: int, seconds: float = 1.0, sampling_rate: int = 48_000) -> np.ndarray:
@@ -22,12 +26,13 @@ def defined_by_librosa(estimate, reference, convention, sampling_rate, f_min, f_
     if convention == "ssr_eval":
         settings = {"n_fft": int(2048 / (44100 / sampling_rate)), "hop_length": int(sampling_rate / 100)}
     else:
-        settings = {"n_fft": 2048, "hop_length": 512, "pad_mode": "reflect"}
+        n_fft, hop_length, floor = {"apbwe": (2048, 512, 1e-8), "universr": (1024, 256, 1e-6)}[convention]
+        settings = {"n_fft": n_fft, "hop_length": hop_length, "pad_mode": "reflect"}
     magnitudes = [np.abs(librosa.stft(audio[0].astype(np.float64), **settings)) for audio in (estimate, reference)]
     if convention == "ssr_eval":
         difference = np.log10(magnitudes[1] ** 2 / (magnitudes[0] + 1e-12) ** 2 + 1e-12)
     else:
-        difference = np.subtract(*[np.log10(np.maximum(magnitude**2, 1e-8)) for magnitude in magnitudes])
+        difference = np.subtract(*[np.log10(np.maximum(magnitude**2, floor)) for magnitude in magnitudes])
     frequencies = librosa.fft_frequencies(sr=sampling_rate, n_fft=settings["n_fft"])
     inside = (frequencies >= f_min) & (frequencies < f_max)
     return float(np.sqrt((difference[inside] ** 2).mean(0)).mean())
@@ -44,6 +49,40 @@ def test_agrees_with_the_definition_computed_by_librosa(convention, sampling_rat
     expected = defined_by_librosa(estimate, reference, convention, sampling_rate, f_min, f_max or np.inf)
     assert ours.shape == (1,)
     assert ours.item() == pytest.approx(expected, rel=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("convention", "at_its_level", "at_half_the_level"),
+    [("ssr_eval", 5.503922, 5.972536), ("apbwe", 4.016210, 4.325596), ("universr", 2.592671, 2.616716)],
+)
+def test_agrees_with_what_the_published_scripts_give(convention, at_its_level, at_half_the_level):
+    # The figures are those of ssr_eval 0.0.7's `AudioMetrics`, AP-BWE's `cal_metrics.py` and UniverSR's
+    # `compute_metrics.py`, in float32, for the shipped clip taken as if its rate were 48 kHz.
+    reference, _ = read_audio(CLIP)
+    sections = signal.cheby1(8, 0.05, 4_000, fs=48_000, output="sos")
+    estimate = round_to_16_bit(signal.sosfiltfilt(sections, reference.astype(np.float64)))
+    for gain, expected in ((1.0, at_its_level), (0.5, at_half_the_level)):
+        ours = log_spectral_distance(gain * estimate, reference.astype(np.float64), convention).item()
+        # Float32 has seven digits, some of which go in the STFT.
+        assert ours == pytest.approx(expected, rel=1e-5)
+
+
+def test_conventions_differ_on_the_same_two_files():
+    reference = noise(0)
+    quiet = 1e-3 * reference
+    scores = [log_spectral_distance(np.zeros_like(quiet), quiet, convention).item() for convention in CONVENTIONS]
+    # Without the estimate's floor, with one far below the reference, and with one near it.
+    assert scores[0] > 3 * scores[1] > 6 * scores[2]
+
+
+@pytest.mark.parametrize("convention", CONVENTIONS)
+def test_gains_are_as_if_the_signal_had_been_multiplied(convention):
+    estimate, reference = noise(0), noise(1)
+    bands = [(0, None), (4_000, None)]
+    both = distances_at_gains(estimate, reference, convention, bands, 48_000, (1.0, 0.25))
+    for gain, distances in zip((1.0, 0.25), both, strict=True):
+        alone = log_spectral_distances(gain * estimate, reference, convention, bands)
+        assert distances.tolist() == [pytest.approx(alone[0].tolist(), rel=1e-9)]
 
 
 @pytest.mark.parametrize("convention", CONVENTIONS)
@@ -78,10 +117,17 @@ def test_the_share_of_silent_frames_is_what_ssr_eval_adds_to_identical_sound():
     assert distance == pytest.approx(12 * silent_frames(audio, "ssr_eval").item(), abs=1e-6)
 
 
-def test_apbwe_takes_silence_for_identical_to_silence():
+@pytest.mark.parametrize("convention", ["apbwe", "universr"])
+def test_with_a_floor_silence_is_identical_to_silence(convention):
     silence = np.zeros((1, 48_000), np.float32)
-    assert log_spectral_distance(silence, silence, "apbwe").item() == 0
-    assert np.isfinite(log_spectral_distance(silence, noise(0), "apbwe").item())
+    assert log_spectral_distance(silence, silence, convention).item() == 0
+
+
+@pytest.mark.parametrize("convention", CONVENTIONS)
+def test_silence_on_either_side_is_finite(convention):
+    silence = np.zeros((1, 48_000), np.float32)
+    assert np.isfinite(log_spectral_distance(silence, noise(0), convention).item())
+    assert np.isfinite(log_spectral_distance(noise(0), silence, convention).item())
 
 
 def test_rounding_to_16_bit_fills_the_empty_band_that_rules_ssr_eval():
@@ -132,7 +178,7 @@ def test_arrays_that_run_backwards_in_memory_are_taken():
 
 def test_bad_input_says_what_was_passed():
     audio = noise(0)
-    with pytest.raises(ValueError, match="convention='lsd' is unknown; accepted: 'ssr_eval', 'apbwe'"):
+    with pytest.raises(ValueError, match="convention='lsd' is unknown; accepted: 'ssr_eval', 'apbwe', 'universr'"):
         log_spectral_distance(audio, audio, "lsd")
     with pytest.raises(ValueError, match=r"estimate has shape \(48000,\)"):
         log_spectral_distance(audio[0], audio, "apbwe")

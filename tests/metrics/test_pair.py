@@ -8,6 +8,8 @@ from scipy import signal
 
 from audiosr_pipeline.metrics import evaluate_pair, log_spectral_distance, round_to_16_bit
 
+CONVENTIONS = ("ssr_eval", "apbwe", "universr")
+BANDS = ("lsd", "lsd_lf", "lsd_hf", "lsd_below_edge", "lsd_hf_below_edge")
 CLIFF = signal.cheby1(8, 0.05, 15_000, fs=48_000, output="sos")
 
 
@@ -16,14 +18,26 @@ def noise(seed: int, channels: int = 1) -> np.ndarray:
 
 
 def test_every_score_is_named_and_none_hides_its_convention():
-    scores = evaluate_pair(noise(0), noise(1), 8_000)
-    bands = ("lsd", "lsd_lf", "lsd_hf", "lsd_below_edge", "lsd_hf_below_edge")
+    # One low band, or nothing could be matched.
+    scores = evaluate_pair(noise(0) + 0.1 * noise(1), noise(0), 8_000)
     assert list(scores) == [
-        *(f"{band}_{convention}" for convention in ("ssr_eval", "apbwe") for band in bands),
+        *(
+            f"{band}_{convention}{suffix}"
+            for convention in CONVENTIONS
+            for suffix in ("", "_gain_matched")
+            for band in BANDS
+        ),
         "energy_error_db",
         "variance_ratio",
         "energy_error_db_8000_16000",
         "energy_error_db_16000_24000",
+        "low_band_snr_db",
+        "low_band_snr_db_gain_matched",
+        "low_band_correlation",
+        "delay_samples",
+        "matching_gain_db",
+        "loudness_change_lu",
+        "peak_change_db",
         "reference_edge_freq",
         "reference_silent",
     ]
@@ -58,9 +72,13 @@ def test_without_a_cutoff_there_is_no_new_band_to_score():
     scores = evaluate_pair(noise(0), noise(1))
     unknown = {name for name, score in scores.items() if math.isnan(score)}
     assert unknown == {
-        *(f"{band}_{name}" for band in ("lsd_lf", "lsd_hf", "lsd_hf_below_edge") for name in ("ssr_eval", "apbwe")),
+        *(f"{band}_{name}" for band in ("lsd_lf", "lsd_hf", "lsd_hf_below_edge") for name in CONVENTIONS),
+        *(f"{band}_{name}_gain_matched" for band in BANDS for name in CONVENTIONS),
         "energy_error_db",
         "variance_ratio",
+        "low_band_snr_db",
+        "low_band_snr_db_gain_matched",
+        "matching_gain_db",
     }
 
 
@@ -71,7 +89,44 @@ def test_a_silent_reference_has_defined_scores():
     assert scores["reference_silent"] == 1
     assert scores["reference_edge_freq"] == 0
     assert math.isnan(scores["variance_ratio"]) and math.isnan(scores["lsd_below_edge_apbwe"])
+    assert math.isnan(scores["matching_gain_db"]) and math.isnan(scores["lsd_apbwe_gain_matched"])
     assert not any(map(math.isinf, scores.values()))
+
+
+@pytest.mark.parametrize("silent", ["estimate", "reference", "both"])
+@pytest.mark.parametrize("cutoff_freq", [None, 15, 4_000])
+def test_digital_silence_never_gives_infinity(silent, cutoff_freq):
+    silence = np.zeros((1, 48_000))
+    estimate = noise(0) if silent == "reference" else silence
+    reference = noise(0) if silent == "estimate" else silence
+    assert not any(map(math.isinf, evaluate_pair(estimate, reference, cutoff_freq).values()))
+
+
+@pytest.mark.parametrize("convention", CONVENTIONS)
+def test_a_level_error_alone_costs_nothing_once_the_gain_is_matched(convention):
+    # Even, so that doubling is exact.
+    truth = 2 * round_to_16_bit(noise(0))
+    scores = evaluate_pair(0.5 * truth, truth, 4_000)
+    assert scores[f"lsd_{convention}"] == pytest.approx(0.602, abs=0.001)
+    assert scores[f"lsd_{convention}_gain_matched"] == pytest.approx(0, abs=1e-6)
+    assert scores["matching_gain_db"] == pytest.approx(6.02, abs=0.01)
+    assert scores["loudness_change_lu"] == pytest.approx(-6.02, abs=0.01)
+    assert scores["peak_change_db"] == pytest.approx(-6.02, abs=0.01)
+
+
+def test_the_gain_is_that_of_the_low_band_and_the_new_band_has_no_say():
+    low = signal.sosfiltfilt(CLIFF, noise(0))
+    loud = low + 10 * (noise(1) - signal.sosfiltfilt(CLIFF, noise(1)))
+    scores = evaluate_pair(loud, low, 8_000)
+    # The filter's ripple leaves a hundredth of the loud noise below.
+    assert scores["matching_gain_db"] == pytest.approx(0, abs=0.1)
+    assert scores["lsd_hf_apbwe_gain_matched"] == pytest.approx(scores["lsd_hf_apbwe"], abs=0.01)
+
+
+def test_matched_scores_are_nan_where_no_gain_makes_the_low_bands_alike():
+    scores = evaluate_pair(noise(0), noise(1), 8_000)
+    assert abs(scores["low_band_correlation"]) < 0.1
+    assert all(math.isnan(scores[f"{band}_apbwe_gain_matched"]) for band in BANDS)
 
 
 def test_a_cutoff_out_of_range_is_refused():
