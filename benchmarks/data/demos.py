@@ -1,11 +1,12 @@
 """What demo pages show of other systems: their input, their outputs and the truth, as files.
 
-Of four folders of development data: `paper_demo` (AudioSR's page), `vctk_demo` (the pages of NU-Wave, NU-Wave 2, AP-BWE,
-AERO and VoiceFixer) and `musdb_demo` (AERO's). Each has a `groups.csv` with the columns group, kind, role and file.
+Of three folders of development data: `paper_demo` (AudioSR's page), `vctk_demo` (the pages of NU-Wave, NU-Wave 2,
+AP-BWE, AERO and VoiceFixer) and `musdb_demo` (AERO's). Each has a `groups.csv` with the columns group, kind, role, file.
 
 Not all of it can be compared. `LEFT_OUT` says what can't and why; whatever it names is no entry and no output. Shifts
-are by cross-correlation with the truth, levels by least squares below the cutoff. Levels that differ from the truth's by
-up to 1 dB are in, and so are outputs that end up to 0.12 s early, which are compared as far as they go.
+are by cross-correlation with the truth, levels by least squares below the cutoff. Levels that differ from the truth's
+by up to 1 dB are in, and so are outputs that end up to 0.12 s early, to be compared as far as they go. VoiceFixer's
+page and AERO's music are at 44.1 kHz: nothing there is above 22.05 kHz, in the truth neither.
 """
 
 import csv
@@ -39,8 +40,8 @@ LEFT_OUT = {
     (r"gen_|nuwave2_lj_", r".*"): "there is no true recording",
     (r"apbwe_ablation", r".*"): "the page has no input of it",
     (r"vis_speech_1", r".*"): (
-        "the systems weren't given the same: below the truth's level the input goes to 7.5 kHz, AudioSR's follows the "
-        "truth to 3.7 kHz, and NVSR's to 2.2 kHz"
+        "the systems weren't given the same: the input is coherent with the truth up to 7.5 kHz, AudioSR's output up to "
+        "3.7 kHz, NVSR's up to 2.2 kHz"
     ),
     (r"vis_music_", r".*"): (
         "the input is 2.4 and 3.0 dB louder than the truth, AudioSR's is 2.0 dB quieter and 1.8 dB louder"
@@ -48,10 +49,7 @@ LEFT_OUT = {
     (r"voicefixer_\w+_4k_", r".*"): "the input is 3.3 dB louder than the truth",
     (r"voicefixer_", r"voicefixer"): "about 6 dB quieter than the truth, and up to 299 samples off",
     (r"voicefixer_", r"nuwave"): "one or two samples early",
-    (
-        r"nuwave_",
-        r"linear|input_lowrate",
-    ): "a sample late where the input's rate was 16 kHz, half a sample where it was 24",
+    (r"nuwave_", r"linear|input_lowrate"): "up to a sample late",
     (r"aero_p", r"nuwave2"): "4 to 16 dB louder than the truth",
     (r"aero_", r"behmgan"): "a sample late in one of two groups",
 }
