@@ -1,7 +1,7 @@
 """What demo pages show of other systems: their input, their outputs and the truth, as files.
 
 Of three folders of development data: `paper_demo` (AudioSR's page), `vctk_demo` (the pages of NU-Wave, NU-Wave 2,
-AP-BWE, AERO and VoiceFixer) and `musdb_demo` (AERO's). Each has a `groups.csv` with the columns group, kind, role, file.
+AP-BWE, AERO and VoiceFixer) and `musdb_demo` (AERO's). Each has a `groups.csv` (columns group, kind, role and file).
 
 Not all of it can be compared. `LEFT_OUT` says what can't and why; whatever it names is no entry and no output. Shifts
 are by cross-correlation with the truth, levels by least squares below the cutoff. Levels that differ from the truth's
@@ -40,8 +40,8 @@ LEFT_OUT = {
     (r"gen_|nuwave2_lj_", r".*"): "there is no true recording",
     (r"apbwe_ablation", r".*"): "the page has no input of it",
     (r"vis_speech_1", r".*"): (
-        "the systems weren't given the same: the input is coherent with the truth up to 7.5 kHz, AudioSR's output up to "
-        "3.7 kHz, NVSR's up to 2.2 kHz"
+        "the systems weren't given the same: the input is coherent with the truth up to 7.5 kHz, AudioSR's output up "
+        "to 3.7 kHz, NVSR's up to 2.2 kHz"
     ),
     (r"vis_music_", r".*"): (
         "the input is 2.4 and 3.0 dB louder than the truth, AudioSR's is 2.0 dB quieter and 1.8 dB louder"

@@ -105,7 +105,7 @@ def vctk_test(folder: Path | str, lowpass_name: str = "paper") -> Iterator[Entry
 
 
 def music(folder: Path | str, lowpass_name: str = "paper") -> Iterator[Entry]:
-    """All audio files of a folder, in place of the paper's 100 clips of AudioStock; a warning says if there are not 100.
+    """All audio files of a folder, in place of the paper's 100 clips of AudioStock; a warning says if they aren't 100.
 
     Args:
         folder: Searched with its subfolders.
