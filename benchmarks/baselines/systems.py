@@ -28,10 +28,10 @@ from benchmarks.baselines.nvsr import FRAME_MULTIPLE, NVSRDNN, NVSRResUNet
 
 SAMPLING_RATE = 48_000
 PEAK = 0.5
-# 10.24 s. The overlaps are more than what lies within the networks' reach on both sides.
+# In frames. A UNet's reach has no end in practice; half of an overlap is one of its coarsest frames.
 MEL_WINDOW, MEL_OVERLAP, MEL_FADE = 1_024, 2 * FRAME_MULTIPLE, 16
-# In hundredths of a second; NU-Wave's layers reach 64 ms.
-NU_WAVE_WINDOW, NU_WAVE_OVERLAP, NU_WAVE_FADE, HUNDREDTH = 1_024, 16, 2, 480
+# In hundredths of a second. The published network reaches 64 ms to each side, less than an overlap's margins.
+NU_WAVE_WINDOW, NU_WAVE_OVERLAP, NU_WAVE_FADE, HUNDREDTH = 256, 16, 2, 480
 
 System = Callable[..., Any]
 NETWORKS: dict[str, type[ModelMixin]] = {network.__name__: network for network in (NVSRDNN, NVSRResUNet, NUWave)}
