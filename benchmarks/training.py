@@ -1,8 +1,9 @@
 """What training at the published widths takes: `python -m benchmarks.training --data FOLDER`.
 
 Runs real steps of each trainer with the preset `paper`, each in a process of its own, and prints the time of a step
-and the peak memory. A step's time is the difference between a run of three steps and one of one, so it leaves out what
-comes before and after: building the networks, validation, the checkpoint.
+and the peak memory: of AudioSR's parts, or of the baselines with `--baselines`. A step's time is the difference between
+a run of three steps and one of one, so it leaves out what comes before and after: building the networks, validation,
+the checkpoint.
 """
 
 import argparse
@@ -19,9 +20,12 @@ from benchmarks.machine import software_and_hardware
 
 STEPS = (1, 3)
 BATCH_SIZE = 1
+# What trains the parts, and which there are.
+AUDIOSR = ("audiosr_pipeline.cli", "train"), ("vae", "ldm", "vocoder")
+BASELINES = ("benchmarks.baselines.train",), ("nvsr-dnn", "nvsr-resunet", "nu-wave")
 
 
-def run(part: str, output: Path, num_steps: int, data: str, *flags: str) -> tuple[float, int]:
+def run(trainer: tuple[str, ...], part: str, output: Path, num_steps: int, data: str, *flags: str) -> tuple[float, int]:
     """Trains a part for some steps in a process of its own: its wall seconds and its peak memory in bytes."""
     settings = {
         "preset": "paper",
@@ -34,10 +38,10 @@ def run(part: str, output: Path, num_steps: int, data: str, *flags: str) -> tupl
     }
     given = [argument for name, value in settings.items() for argument in (f"--{name}", str(value))]
     start = time.perf_counter()
-    process = subprocess.Popen([sys.executable, "-m", "audiosr_pipeline.cli", "train", part, *given, *flags])
+    process = subprocess.Popen([sys.executable, "-m", *trainer, part, *given, *flags])
     _, status, usage = os.wait4(process.pid, 0)
     if status:
-        raise RuntimeError(f"train {part} ended with exit code {os.waitstatus_to_exitcode(status)}.")
+        raise RuntimeError(f"{' '.join(trainer)} {part} ended with exit code {os.waitstatus_to_exitcode(status)}.")
     return time.perf_counter() - start, usage.ru_maxrss * (1 if sys.platform == "darwin" else 1_024)
 
 
@@ -46,20 +50,24 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", default="examples", help="folder of audio files; default: %(default)s")
     parser.add_argument("--output", type=Path, help="file that it is written to as well")
+    parser.add_argument("--baselines", action="store_true", help="the baselines instead of AudioSR's parts")
     arguments = parser.parse_args()
+    trainer, parts = BASELINES if arguments.baselines else AUDIOSR
     lines = ["# Training at the published widths", "", "| Part | Seconds per step | Peak memory |", "|---|---|---|"]
     with tempfile.TemporaryDirectory() as folder:
-        for part in ("vae", "ldm", "vocoder"):
+        for part in parts:
             # The diffusion model needs the autoencoder that was just trained.
             flags = ("--vae", f"{folder}/vae-{STEPS[-1]}/best") if part == "ldm" else ()
-            runs = [run(part, Path(folder, f"{part}-{steps}"), steps, arguments.data, *flags) for steps in STEPS]
+            runs = [
+                run(trainer, part, Path(folder, f"{part}-{steps}"), steps, arguments.data, *flags) for steps in STEPS
+            ]
             (short, _), (long, peak) = runs
             lines.append(f"| {part} | {(long - short) / (STEPS[1] - STEPS[0]):.1f} | {peak / 1e9:.1f} GB |")
     lines += [
         "",
-        f"- `python -m benchmarks.training --data {arguments.data}`: `audiosr-pipeline train PART --preset paper "
-        f"--batch-size {BATCH_SIZE}`, {STEPS[1]} steps, crops as in the preset, validation and checkpoint included in "
-        "the memory",
+        f"- `python -m benchmarks.training --data {arguments.data}{' --baselines' * arguments.baselines}`: "
+        f"`python -m {' '.join(trainer)} PART --preset paper --batch-size {BATCH_SIZE}`, {STEPS[1]} steps, crops as in "
+        "the preset, validation and checkpoint included in the memory",
         *(f"- {line}" for line in software_and_hardware()),
         "",
     ]

@@ -26,19 +26,24 @@ def add_parser(commands: Any) -> None:
     parser = commands.add_parser("train", help="train a model on your audio", description=__doc__)
     parts = parser.add_subparsers(required=True, metavar="PART")
     for name, (settings, trainer, description) in TRAINERS.items():
-        part = parts.add_parser(name, help=description, description=f"{description[0].upper()}{description[1:]}.")
-        part.set_defaults(command=run, settings=settings, trainer=trainer)
-        part.add_argument("--preset", choices=settings.presets, default="mini", help="default: %(default)s")
-        for field in dataclasses.fields(settings):
-            is_required = field.default is dataclasses.MISSING
-            part.add_argument(
-                "--" + field.name.replace("_", "-"),
-                # What isn't given comes from the preset.
-                default=argparse.SUPPRESS,
-                required=is_required,
-                help=_help(field),
-                **({"nargs": "+"} if is_required else {"type": type(field.default)}),
-            )
+        add_part(parts, name, settings, trainer, description)
+
+
+def add_part(parts: Any, name: str, settings: type[Any], trainer: Callable[[Any], None], description: str) -> None:
+    """Options of what trains one part: each field of its settings."""
+    part = parts.add_parser(name, help=description, description=f"{description[0].upper()}{description[1:]}.")
+    part.set_defaults(command=run, settings=settings, trainer=trainer)
+    part.add_argument("--preset", choices=settings.presets, default="mini", help="default: %(default)s")
+    for field in dataclasses.fields(settings):
+        is_required = field.default is dataclasses.MISSING
+        part.add_argument(
+            "--" + field.name.replace("_", "-"),
+            # What isn't given comes from the preset.
+            default=argparse.SUPPRESS,
+            required=is_required,
+            help=_help(field),
+            **({"nargs": "+"} if is_required else {"type": type(field.default)}),
+        )
 
 
 def _help(field: Any) -> str:

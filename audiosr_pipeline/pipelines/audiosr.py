@@ -527,7 +527,7 @@ class AudioSRPipeline(DiffusionPipeline):
 
     @torch.no_grad()
     def decode(self, latents: Tensor, prepared: PreparedClip) -> np.ndarray:
-        """Latents to a mel spectrogram, its low band replaced by the input's, to a waveform at the input's level.
+        """Latents to a mel spectrogram, and that to a waveform: see `vocode`.
 
         Args:
             latents: Scaled, `(rows, latent_channels, num_latent_frames, ...)`.
@@ -537,7 +537,6 @@ class AudioSRPipeline(DiffusionPipeline):
             `(channels, num_samples)`, float32.
         """
         windows = self._windows(latents.shape[2])
-        scale = self.vae_scale_factor
         latents = (latents / self.vae.config.scaling_factor).to(self.vae.dtype)
 
         def decoded() -> Iterator[Tensor]:
@@ -546,11 +545,27 @@ class AudioSRPipeline(DiffusionPipeline):
                     decoding = self.vae.decode(latents[:, :, window.start : window.stop])
                 yield decoding.sample.float()
 
-        mel = merge_windows(decoded(), windows, FADE_FRAMES, scale)
+        mel = merge_windows(decoded(), windows, FADE_FRAMES, self.vae_scale_factor)
         assert prepared.mel is not None
+        limit_rise(mel, prepared.mel, prepared.inspection.cutoff_freq, self.feature_extractor.mel_edges)
+        return self.vocode(mel, prepared)
+
+    @torch.no_grad()
+    def vocode(self, mel: Tensor, prepared: PreparedClip) -> np.ndarray:
+        """A mel spectrogram, its low band replaced by the input's, to a waveform at the input's level.
+
+        Args:
+            mel: Generated log-mel, shaped as `prepared.mel`.
+            prepared: The clip that it belongs to.
+
+        Returns:
+            `(channels, num_samples)`, float32.
+        """
+        assert prepared.mel is not None
+        scale = self.vae_scale_factor
+        windows = self._windows(mel.shape[2] // scale)
         input_mel, cutoff_freq = prepared.mel, prepared.inspection.cutoff_freq
         edges = self.feature_extractor.mel_edges
-        limit_rise(mel, input_mel, cutoff_freq, edges)
 
         def vocoded() -> Iterator[Tensor]:
             for window in self.progress_bar(windows):

@@ -1,0 +1,232 @@
+"""The systems of the table. All have the pipeline's call, so that the table is a loop.
+
+What the loop hands them is a dict, a form of audio that the pipeline takes too: `audio` and `sampling_rate`. What only
+looks like a system needs more of it (`benchmarks.data.entries` has all of it): GT-Mel `reference`, the true recording
+at 48 kHz; stored outputs `name`, or `outputs`, by which they are found.
+"""
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from diffusers import ModelMixin
+from diffusers.utils.torch_utils import randn_tensor
+from torch import Tensor, nn
+
+from audiosr_pipeline import AudioSRPipeline
+from audiosr_pipeline.dsp.resample import resample
+from audiosr_pipeline.dsp.silence import SILENCE_LEVEL
+from audiosr_pipeline.dsp.windows import merge_windows, split_windows
+from audiosr_pipeline.evaluate import named_files, read_at_48_khz
+from audiosr_pipeline.pipelines.inputs import Clip, load_clips
+from benchmarks.baselines.nu_wave import NUWave, sampling_scheduler
+from benchmarks.baselines.nvsr import FRAME_MULTIPLE, NVSRDNN, NVSRResUNet
+
+SAMPLING_RATE = 48_000
+PEAK = 0.5
+# In frames. A UNet's reach has no end in practice; half of an overlap is one of its coarsest frames.
+MEL_WINDOW, MEL_OVERLAP, MEL_FADE = 1_024, 2 * FRAME_MULTIPLE, 16
+# In hundredths of a second. The published network reaches 64 ms to each side, less than an overlap's margins.
+NU_WAVE_WINDOW, NU_WAVE_OVERLAP, NU_WAVE_FADE, HUNDREDTH = 256, 16, 2, 480
+
+System = Callable[..., Any]
+NETWORKS: dict[str, type[ModelMixin]] = {network.__name__: network for network in (NVSRDNN, NVSRResUNet, NUWave)}
+
+
+class NoOutputError(LookupError):
+    """There is no stored output of a clip."""
+
+
+@dataclass(frozen=True)
+class Output:
+    """What the systems here give: clips in the form that they came in, float32, at 48 kHz."""
+
+    audios: list[np.ndarray]
+    sampling_rate: int = SAMPLING_RATE
+
+
+class ClipSystem:
+    """A system that takes one clip after another; arguments and errors as the pipeline's."""
+
+    def __call__(
+        self, audio: Any, sampling_rate: int | None = None, generator: torch.Generator | None = None
+    ) -> Output:
+        outputs = []
+        for clip in load_clips(audio, sampling_rate):
+            enhanced = self.enhance(clip, generator)
+            outputs.append(enhanced[0] if clip.is_flat else enhanced)
+        return Output(outputs)
+
+    def enhance(self, clip: Clip, generator: torch.Generator | None) -> np.ndarray:
+        """The clip's channels at 48 kHz, `(channels, num_samples)`, float32."""
+        raise NotImplementedError
+
+
+class Unprocessed(ClipSystem):
+    """The input, resampled."""
+
+    def enhance(self, clip: Clip, generator: torch.Generator | None) -> np.ndarray:
+        return resample(clip.audio, clip.sampling_rate, SAMPLING_RATE)
+
+
+class MelPredictor(ClipSystem):
+    """A network that predicts the mel spectrogram, in place of AudioSR's latent diffusion.
+
+    All else is the pipeline's: how the cutoff is found, the vocoder, and the low band of the mel spectrogram and of the
+    waveform, which are the input's. What is full band or silent is left alone, as it is there.
+
+    Args:
+        network: Log-mel of the low-passed input to that of the full band, both `(rows, 1, num_frames, n_mels)`.
+        pipe: AudioSR, whose vocoder is used.
+    """
+
+    def __init__(self, network: nn.Module, pipe: AudioSRPipeline):
+        self.network, self.pipe = network.eval(), pipe
+
+    def enhance(self, clip: Clip, generator: torch.Generator | None) -> np.ndarray:
+        prepared = self.pipe.preprocess(clip)
+        waveform = None if prepared.mel is None else self.pipe.vocode(self.predict(prepared.mel), prepared)
+        joined, _, _ = self.pipe.replace_low_band(waveform, prepared, {}, None)
+        return joined
+
+    @torch.no_grad()
+    def predict(self, mel: Tensor) -> Tensor:
+        """The network's mel spectrogram, in windows where it is long."""
+        windows = split_windows(mel.shape[2], MEL_WINDOW, MEL_OVERLAP)
+        return merge_windows((self.network(mel[:, :, w.start : w.stop]) for w in windows), windows, MEL_FADE)
+
+
+class GTMel:
+    """The true mel spectrogram through the vocoder: what is lost there, whatever predicts the mel spectrogram.
+
+    Nothing is taken from the input, as in the paper, whose figures are the same for all cutoffs.
+    """
+
+    def __init__(self, pipe: AudioSRPipeline):
+        self.pipe = pipe
+
+    def __call__(
+        self,
+        audio: Mapping[str, Any],
+        sampling_rate: int | None = None,
+        generator: torch.Generator | None = None,
+    ) -> Output:
+        """Resynthesises `audio["reference"]`, `(channels, num_samples)` at 48 kHz."""
+        if not isinstance(audio, Mapping) or "reference" not in audio:
+            raise ValueError("GT-Mel needs the true recording: pass a dict that has it as 'reference'.")
+        clip = Clip(audio["reference"], SAMPLING_RATE, is_flat=False)
+        # With everything below the cutoff nothing is low-passed, and the mel spectrogram is that of the whole band.
+        prepared = self.pipe.preprocess(clip, cutoff_freq=SAMPLING_RATE / 2)
+        waveform = clip.audio if prepared.mel is None else self.pipe.vocode(prepared.mel, prepared)
+        return Output([waveform])
+
+
+class NUWaveSystem(ClipSystem):
+    """NU-Wave: eight steps of ancestral sampling from noise, which all channels share. Its low band is its own too."""
+
+    def __init__(self, network: NUWave):
+        self.network = network.eval()
+
+    def enhance(self, clip: Clip, generator: torch.Generator | None) -> np.ndarray:
+        audio = resample(clip.audio, clip.sampling_rate, SAMPLING_RATE)
+        peak = float(np.abs(audio).max())
+        if peak < SILENCE_LEVEL:
+            return audio
+        num_samples = audio.shape[-1]
+        condition = nn.functional.pad(torch.from_numpy(PEAK / peak * audio), (0, -num_samples % HUNDREDTH))
+        generated = self.sample(condition, generator)[:, :num_samples]
+        return (generated * (peak / PEAK)).numpy()
+
+    @torch.no_grad()
+    def sample(self, condition: Tensor, generator: torch.Generator | None) -> Tensor:
+        """Waveforms of the full band for low-passed ones `(channels, num_samples)`, in whole hundredths of a second."""
+        windows = split_windows(condition.shape[-1] // HUNDREDTH, NU_WAVE_WINDOW, NU_WAVE_OVERLAP)
+        places = [slice(window.start * HUNDREDTH, window.stop * HUNDREDTH) for window in windows]
+        # A copy for each channel, so that they share the noise: no panning is invented.
+        seed = int(torch.randint(2**31, (), generator=generator))
+        rows = [torch.Generator().manual_seed(seed) for _ in condition]
+        sample = randn_tensor(condition.shape, generator=rows)
+        scheduler = sampling_scheduler()
+
+        def predictions(level: Tensor) -> Iterator[Tensor]:
+            for place in places:
+                yield self.network(sample[:, place], condition[:, place], level)
+
+        for step in scheduler.timesteps:
+            level = scheduler.alphas_cumprod[step].sqrt().expand(len(condition))
+            noise = merge_windows(predictions(level), windows, NU_WAVE_FADE, HUNDREDTH, dim=-1)
+            sample = scheduler.step(noise, step, sample, generator=rows).prev_sample
+        return sample
+
+
+class StoredOutputs:
+    """What a program outside made of the inputs: read, not made.
+
+    Args:
+        path_of: The file for what the loop hands over; raises `NoOutputError` if there is none.
+    """
+
+    def __init__(self, path_of: Callable[[Mapping[str, Any]], Path]):
+        self.path_of = path_of
+
+    def __call__(
+        self,
+        audio: Mapping[str, Any],
+        sampling_rate: int | None = None,
+        generator: torch.Generator | None = None,
+    ) -> Output:
+        return Output([read_at_48_khz(self.path_of(audio))])
+
+
+def outputs_in(folder: Path | str) -> StoredOutputs:
+    """The outputs in a folder, each at its input's `name` (`python -m benchmarks.data.export` writes the inputs so).
+
+    Raises:
+        As `named_files`.
+    """
+    files = named_files(folder)
+
+    def path_of(item: Mapping[str, Any]) -> Path:
+        if item["name"] not in files:
+            raise NoOutputError(f"{folder} has no {item['name']} of any audio format.")
+        return files[item["name"]]
+
+    return StoredOutputs(path_of)
+
+
+def outputs_of(role: str) -> StoredOutputs:
+    """What a demo page has of one of its systems."""
+
+    def path_of(item: Mapping[str, Any]) -> Path:
+        if role not in item["outputs"]:
+            raise NoOutputError(f"{item['name']} has no output of {role}, but of {sorted(item['outputs'])}.")
+        return item["outputs"][role]
+
+    return StoredOutputs(path_of)
+
+
+def load_system(source: str, pipe: AudioSRPipeline) -> System:
+    """A system by what it is loaded from.
+
+    Args:
+        source: A folder of a trained baseline (`benchmarks.baselines.train`), or of stored outputs; else a checkpoint
+            of the pipeline, as `AudioSRPipeline.from_pretrained` takes it.
+        pipe: AudioSR, whose vocoder the predictors of mel spectrograms get.
+
+    Raises:
+        As `named_files` and `AudioSRPipeline.from_pretrained`.
+    """
+    folder = Path(source)
+    if (folder / "config.json").is_file():
+        name = json.loads((folder / "config.json").read_text()).get("_class_name")
+        if name not in NETWORKS:
+            raise ValueError(f"{folder} holds a {name}; of the baselines there are {', '.join(NETWORKS)}.")
+        network = NETWORKS[name].from_pretrained(folder)
+        return NUWaveSystem(network) if isinstance(network, NUWave) else MelPredictor(network, pipe)
+    if folder.is_dir() and not (folder / "model_index.json").is_file():
+        return outputs_in(folder)
+    return AudioSRPipeline.from_pretrained(source)

@@ -1,0 +1,120 @@
+"""What demo pages show of other systems: their input, their outputs and the truth, as files.
+
+Of three folders of development data: `paper_demo` (AudioSR's page), `vctk_demo` (the pages of NU-Wave, NU-Wave 2,
+AP-BWE, AERO and VoiceFixer) and `musdb_demo` (AERO's). Each has a `groups.csv` (columns group, kind, role and file).
+
+Not all of it can be compared. `LEFT_OUT` says what can't and why; whatever it names is no entry and no output. Shifts
+are by cross-correlation with the truth, levels by least squares below the cutoff. Levels that differ from the truth's
+by up to 1 dB are in, and so are outputs that end up to 0.12 s early, to be compared as far as they go. VoiceFixer's
+page and AERO's music are at 44.1 kHz: nothing there is above 22.05 kHz, in the truth neither.
+"""
+
+import csv
+import re
+from collections import defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+
+from benchmarks.data.entries import Entry
+from benchmarks.data.recordings import IncompleteDataError
+
+# Frequency in Hz above which a group's systems had to make anew, by the first pattern that its name matches.
+CUTOFF_FREQS = {
+    r"vis_": 4_000,
+    r"nuwave_\w+_x2_": 12_000,
+    r"nuwave_\w+_x3_": 8_000,
+    r"nuwave2_8k_": 4_000,
+    r"nuwave2_12k_": 6_000,
+    r"nuwave2_16k_": 8_000,
+    r"nuwave2_24k_": 12_000,
+    r"apbwe_12kto48k": 6_000,
+    r"apbwe_24kto48k": 12_000,
+    r"aero_p": 6_000,
+    r"aero_": 5_512,
+    r"voicefixer_\w+_4k_": 2_000,
+    r"voicefixer_\w+_8k_": 4_000,
+    r"voicefixer_\w+_24k_": 12_000,
+}
+# Patterns of group and role.
+LEFT_OUT = {
+    (r"gen_|nuwave2_lj_", r".*"): "there is no true recording",
+    (r"apbwe_ablation", r".*"): "the page has no input of it",
+    (r"vis_speech_1", r".*"): (
+        "the systems weren't given the same: the input is coherent with the truth up to 7.5 kHz, AudioSR's output up "
+        "to 3.7 kHz, NVSR's up to 2.2 kHz"
+    ),
+    (r"vis_music_", r".*"): (
+        "the input is 2.4 and 3.0 dB louder than the truth, AudioSR's is 2.0 dB quieter and 1.8 dB louder"
+    ),
+    (r"voicefixer_\w+_4k_", r".*"): "the input is 3.3 dB louder than the truth",
+    (r"voicefixer_", r"voicefixer"): "about 6 dB quieter than the truth, and up to 299 samples off",
+    (r"voicefixer_", r"nuwave"): "one or two samples early",
+    (r"nuwave_", r"linear|input_lowrate"): "up to a sample late",
+    (r"aero_p", r"nuwave2"): "4 to 16 dB louder than the truth",
+    (r"aero_", r"behmgan"): "a sample late in one of two groups",
+}
+INPUT_ROLES = ("input", "input_lowrate")
+
+
+def reason_left_out(group: str, role: str) -> str | None:
+    """Why a file of a demo page isn't compared, or None."""
+    for (groups, roles), reason in LEFT_OUT.items():
+        if re.match(groups, group) and re.fullmatch(roles, role):
+            return reason
+    return None
+
+
+def demo(folder: Path | str, lowpass_name: str = "paper") -> Iterator[Entry]:
+    """The groups of a folder that can be compared, with the outputs that can.
+
+    The input is the page's. Where that is left out (NU-Wave's), it is the truth, low-passed.
+
+    Args:
+        folder: With `groups.csv`, whose files lie below the folder's folder's folder.
+        lowpass_name: Of `LOWPASSES`, where the page's input isn't used.
+
+    Raises:
+        FileNotFoundError: If there is no `groups.csv`.
+        IncompleteDataError: If a file that it names is missing.
+    """
+    table = Path(folder, "groups.csv")
+    if not table.is_file():
+        raise FileNotFoundError(
+            f"{table} doesn't exist: a demo page's folder has one, with the columns group, kind, role and file."
+        )
+    root = Path(folder).resolve().parents[1]
+    groups: dict[str, dict[str, Path]] = defaultdict(dict)
+    kinds = {}
+    with table.open(newline="", encoding="utf-8") as file:
+        for row in csv.DictReader(file):
+            kinds[row["group"]] = row["kind"]
+            if reason_left_out(row["group"], row["role"]) is None:
+                groups[row["group"]][row["role"]] = root / row["file"]
+    missing = [path for roles in groups.values() for path in roles.values() if not path.is_file()]
+    if missing:
+        raise IncompleteDataError(f"{table} names {len(missing)} files that are missing, the first {missing[0]}.")
+    return _entries(Path(folder).resolve().name, groups, kinds, lowpass_name)
+
+
+def _entries(
+    data: str, groups: dict[str, dict[str, Path]], kinds: dict[str, str], lowpass_name: str
+) -> Iterator[Entry]:
+    for group, roles in groups.items():
+        page_input = next((roles[role] for role in INPUT_ROLES if role in roles), None)
+        yield Entry(
+            data=data,
+            clip=group,
+            kind=kinds[group],
+            cutoff_freq=_cutoff_freq(group),
+            reference=roles["gt"],
+            made_with="page" if page_input else lowpass_name,
+            input=page_input,
+            outputs={role: path for role, path in roles.items() if role not in ("gt", *INPUT_ROLES)},
+        )
+
+
+def _cutoff_freq(group: str) -> int:
+    for pattern, cutoff_freq in CUTOFF_FREQS.items():
+        if re.match(pattern, group):
+            return cutoff_freq
+    raise IncompleteDataError(f"the group {group} is of no page whose cutoff is known: add it to CUTOFF_FREQS.")
