@@ -70,7 +70,9 @@ class TrainingSettings:
     speech: float = setting(0.25, "share of speech among the crops")
     music: float = setting(0.3, "share of music")
     effects: float = setting(0.45, "share of effects, which a folder's files count as")
-    steady_noise: float = setting(0.0, "share of the crops that are noise of a steady spectrum, or have it beneath them")
+    steady_noise: float = setting(
+        0.0, "share of the crops that are noise of a steady spectrum, or have it beneath them"
+    )
     validation_every: int = setting(250, "steps from one validation, export and checkpoint to the next")
     mixed_precision: str = setting("no", "bf16 or fp16, where the hardware has it")
     num_workers: int = setting(1, "processes that read audio, for each that trains")
