@@ -9,7 +9,7 @@ compared.
 
 import argparse
 import sys
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -35,7 +35,7 @@ from benchmarks.table1.measure import Competitor, Results, enhance, measure, sam
 
 STORE = Path(".cache/table1")
 # About five minutes on one core with audiosr-mini and the small baselines, on clips of some five seconds.
-FAST_ENTRIES = 60
+FAST_ENTRIES = 40
 # The demo pages' systems that the table has, by their names there.
 PAGE_SYSTEMS = {
     "audiosr": "AudioSR",
@@ -109,7 +109,8 @@ def side_by_side(
         if entry is not None and systems[entry.name]:
             item = entry.read()
             audios = {row.name: enhance(entry, item, row)[0] for row in systems[entry.name] if row.takes(entry)}
-            clips[f"{kind}, {entry.clip}, {entry.cutoff_freq / 1000:g} kHz"] = audios | {TRUTH: item["reference"]}
+            heading = f"{kind}, cutoff {entry.cutoff_freq / 1000:g} kHz\n{entry.clip}"
+            clips[heading] = audios | {TRUTH: item["reference"]}
     return clips
 
 
@@ -129,14 +130,19 @@ def made_with(arguments: argparse.Namespace, rows: Sequence[Competitor], results
     command += f" --output {shown(str(arguments.output))}" if arguments.output else ""
     yield f"`{command}`"
     if arguments.fast:
-        yield f"a sample: about {FAST_ENTRIES} clips, as many of each column, evenly spaced by name"
+        yield f"a sample: about {FAST_ENTRIES} clips, evenly spaced in each column, and as many of each if it has them"
     for row in rows:
         if isinstance(row.system, AudioSRPipeline):
             config = row.system.config
             settings = ", ".join(f"{name} {value}" for name, value in config.items() if name.startswith("default_"))
-            actions = Counter(result.action for result in results.rows if result.system == row.name)
-            did = ", ".join(f"{times} {action}" for action, times in sorted(actions.items()))
-            yield f"{row.name}: {settings}, {type(row.system.scheduler).__name__}; {did}"
+            yield f"{row.name}: {settings}, {type(row.system.scheduler).__name__}"
+            entries = defaultdict(list)
+            for result in results.rows:
+                if result.system == row.name:
+                    entries[result.action].append(result.entry)
+            # What it leaves alone is scored as it came out.
+            did = (f"{len(names)} {action.replace('_', ' ')}, such as {names[0]}" for action, names in entries.items())
+            yield f"{row.name}: {'; '.join(did)}"
     yield "the noise that a system begins with has a seed of the clip's name, set, low-pass and cutoff: all begin alike"
     yield from software_and_hardware()
 
@@ -161,6 +167,7 @@ def parse(argv: Sequence[str] | None) -> tuple[argparse.ArgumentParser, argparse
     if bad := [name for name, source in arguments.system if not name or not source]:
         parser.error(f"--system {bad[0]} is not NAME=SOURCE")
     names = ["GT-Mel", "Unprocessed", Path(arguments.checkpoint).name, *(name for name, _ in arguments.system)]
+    names += {f"{name} (page)" for name in PAGE_SYSTEMS.values()}
     if twice := [name for name, times in Counter(names).items() if times > 1]:
         parser.error(f"there are two systems named {twice[0]}: give each a name of its own")
     if arguments.output and arguments.output.suffix != ".md":
@@ -177,11 +184,17 @@ def main(argv: Sequence[str] | None = None) -> int:
             raise ValueError(f"{twice[0]} is there twice: give each data set once, and one folder of music.")
         folders = [Path(source.rpartition("=")[2]) for source in arguments.data]
         omitted = [row for folder in folders if (folder / "groups.csv").is_file() for row in left_out(folder)]
+        omitted += [
+            (entry.clip, role, "other systems than the table's")
+            for entry in entries
+            for role in entry.outputs
+            if role not in PAGE_SYSTEMS
+        ]
         rows, described = competitors(arguments.checkpoint, dict(arguments.system))
     except (OSError, ValueError) as error:
         parser.error(" ".join(str(error).split()))
     if arguments.fast:
-        entries = list(sample(entries, FAST_ENTRIES))
+        entries = sample(entries, FAST_ENTRIES)
     results = measure(entries, rows, STORE)
     for name, system, reason in results.failed:
         print(f"table1: {name}, {system}: {reason}", file=sys.stderr)

@@ -17,7 +17,7 @@ TRUTH = "True recording"
 # Okabe and Ito's colours, told apart with any colour vision.
 COLORS = ("#000000", "#999999", "#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9")
 MARKERS = "osD^vP*X"
-QUALITIES = {"LSD `ssr_eval`": LSD, "LSD `ssr_eval` to the edge": LSD_BELOW_EDGE}
+QUALITIES = {"LSD ssr_eval": LSD, "LSD ssr_eval to the edge": LSD_BELOW_EDGE}
 
 
 def draw_side_by_side(path: Path, clips: Mapping[str, Mapping[str, np.ndarray]]) -> None:

@@ -61,11 +61,12 @@ class Table:
         of_data: dict[str, set[int]] = {}
         for row in rows:
             of_data.setdefault(row.data, set()).add(row.cutoff_freq)
-        self.columns = [(data, freq) for data, freqs in of_data.items() for freq in sorted(freqs)]
-        self.recordings = [column for column in self.columns if column[0] not in PAGE_DATA]
-        pages = [[column for column in self.columns if column[0] == data] for data in of_data if data in PAGE_DATA]
+        columns = {data: [(data, freq) for freq in sorted(freqs)] for data, freqs in of_data.items()}
+        self.recordings = [column for data, own in columns.items() if data not in PAGE_DATA for column in own]
+        pages = [own for data, own in columns.items() if data in PAGE_DATA]
         # The columns of one table: recordings side by side as in the paper, and each page, which has its own systems.
         self.groups = [group for group in (self.recordings, *pages) if group]
+        self.columns = [column for group in self.groups for column in group]
 
     def systems_in(self, columns: Iterable[Column]) -> list[str]:
         columns = list(columns)
@@ -203,7 +204,7 @@ def _data(table: Table) -> Iterator[str]:
         num_silent = sum(row.scores["reference_silent"] == 1 for row in clips.values())
         inputs = {"page": "inputs of the page"} | {name: f"low-pass `{name}`" for name in LOWPASSES}
         parts = [
-            f"{len(clips)} clips ({', '.join(f'{num} {kind}' for kind, num in kinds.items())})",
+            f"clips: {', '.join(f'{num} {kind}' for kind, num in kinds.items())}",
             f"{sum(row.audio_s for row in clips.values()):.1f} s",
             ", ".join(sorted({inputs[row.made_with] for row in clips.values()})),
             f"median edge {np.median(edges) / 1000:.1f} kHz",
@@ -237,7 +238,7 @@ def _omissions(results: Results, left_out: Sequence[tuple[str, str, str]]) -> It
         by_reason.setdefault(reason, {}).setdefault(group, set()).add(role)
     for reason, groups in by_reason.items():
         roles = sorted(set.union(*groups.values()))
-        yield f"demo pages, {reason}: {', '.join(roles)} of {', '.join(groups)}"
+        yield f"demo pages, {reason}: {', '.join(roles)}; of {', '.join(groups)}"
 
 
 def _without_folders(reason: str) -> str:

@@ -4,7 +4,7 @@ import hashlib
 import json
 import math
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cache
 from pathlib import Path
@@ -113,8 +113,9 @@ def measure(entries: Sequence[Entry], competitors: Sequence[Competitor], store: 
             depends on (`key`); delete the folder to begin anew.
     """
     store.mkdir(parents=True, exist_ok=True)
+    content = cache(content_of)
     tasks = [
-        (entry, {each.name: (each, store / f"{key(entry, each)}.json") for each in competitors if each.takes(entry)})
+        (entry, {c.name: (c, store / f"{key(entry, c, content)}.json") for c in competitors if c.takes(entry)})
         for entry in entries
     ]
     results = Results()
@@ -198,8 +199,14 @@ def seed_of(entry: Entry) -> int:
     return int.from_bytes(hashlib.sha256(entry.name.encode()).digest()[:4], "big")
 
 
-def key(entry: Entry, competitor: Competitor) -> str:
-    """What a row depends on, as a name: code, versions, hardware, weights or stored outputs, and the entry's files."""
+def key(entry: Entry, competitor: Competitor, content: Callable[[Path], bytes]) -> str:
+    """What a row depends on, as a name: code, versions, hardware, weights or stored outputs, and the entry's files.
+
+    Args:
+        entry: The test.
+        competitor: The system.
+        content: `content_of`, or what remembers it.
+    """
     stored = () if competitor.role is None else (entry.outputs[competitor.role],)
     parts = (
         *SOURCES,
@@ -207,11 +214,10 @@ def key(entry: Entry, competitor: Competitor) -> str:
         *(competitor.name, type(competitor.system).__name__, *competitor.made_of, *stored),
         *(entry.name, entry.kind, str(entry.cutoff_freq), entry.reference, *([entry.input] if entry.input else [])),
     )
-    return _digest(_content(part) if isinstance(part, Path) else f"{part}\0".encode() for part in parts)
+    return _digest(content(part) if isinstance(part, Path) else f"{part}\0".encode() for part in parts)
 
 
-@cache
-def _content(path: Path) -> bytes:
+def content_of(path: Path) -> bytes:
     """A digest of a file, or of all files below a folder; of nothing, if there is none."""
     files = sorted(file for file in path.rglob("*") if "__pycache__" not in file.parts) if path.is_dir() else [path]
     parts = (
@@ -235,11 +241,14 @@ def _digest(parts: Iterable[bytes]) -> str:
     return digest.hexdigest()[:32]
 
 
-def sample(entries: Sequence[Entry], num_entries: int) -> Iterator[Entry]:
-    """About so many entries, as many of each data set and cutoff, evenly spaced; at least one of each."""
+def sample(entries: Sequence[Entry], num_entries: int) -> list[Entry]:
+    """About so many entries, evenly spaced in each data set and cutoff, and as many of each if it has them."""
     columns: dict[tuple[str, int], list[Entry]] = {}
     for entry in entries:
         columns.setdefault((entry.data, entry.cutoff_freq), []).append(entry)
-    for column in columns.values():
-        num = min(len(column), max(1, num_entries // len(columns)))
-        yield from (column[index * len(column) // num] for index in range(num))
+    names: set[str] = set()
+    # What small ones leave is for large ones.
+    for index, column in enumerate(sorted(columns.values(), key=len)):
+        num = min(len(column), max(1, (num_entries - len(names)) // (len(columns) - index)))
+        names |= {column[place * len(column) // num].name for place in range(num)}
+    return [entry for entry in entries if entry.name in names]
