@@ -35,6 +35,15 @@ CUTOFF_FREQS = {
     r"voicefixer_\w+_8k_": 4_000,
     r"voicefixer_\w+_24k_": 12_000,
 }
+# What a page's groups begin with, and its name as data: systems of one page have the same clips, those of two don't.
+PAGES = {
+    "vis": "audiosr-page",
+    "nuwave": "nu-wave-page",
+    "nuwave2": "nu-wave-2-page",
+    "apbwe": "ap-bwe-page",
+    "aero": "aero-page",
+    "voicefixer": "voicefixer-page",
+}
 # Patterns of group and role.
 LEFT_OUT = {
     (r"gen_|nuwave2_lj_", r".*"): "there is no true recording",
@@ -77,35 +86,51 @@ def demo(folder: Path | str, lowpass_name: str = "paper") -> Iterator[Entry]:
         FileNotFoundError: If there is no `groups.csv`.
         IncompleteDataError: If a file that it names is missing.
     """
+    root = Path(folder).resolve().parents[1]
+    groups: dict[str, dict[str, Path]] = defaultdict(dict)
+    kinds = {}
+    for row in _rows(folder):
+        kinds[row["group"]] = row["kind"]
+        if reason_left_out(row["group"], row["role"]) is None:
+            groups[row["group"]][row["role"]] = root / row["file"]
+    missing = [path for roles in groups.values() for path in roles.values() if not path.is_file()]
+    if missing:
+        raise IncompleteDataError(
+            f"{Path(folder, 'groups.csv')} names {len(missing)} files that are missing, the first {missing[0]}."
+        )
+    return _entries(groups, kinds, lowpass_name)
+
+
+def left_out(folder: Path | str) -> Iterator[tuple[str, str, str]]:
+    """Group, role and reason of each file of a folder that isn't compared.
+
+    Raises:
+        FileNotFoundError: If there is no `groups.csv`.
+    """
+    for row in _rows(folder):
+        if reason := reason_left_out(row["group"], row["role"]):
+            yield row["group"], row["role"], reason
+
+
+def _rows(folder: Path | str) -> list[dict[str, str]]:
     table = Path(folder, "groups.csv")
     if not table.is_file():
         raise FileNotFoundError(
             f"{table} doesn't exist: a demo page's folder has one, with the columns group, kind, role and file."
         )
-    root = Path(folder).resolve().parents[1]
-    groups: dict[str, dict[str, Path]] = defaultdict(dict)
-    kinds = {}
     with table.open(newline="", encoding="utf-8") as file:
-        for row in csv.DictReader(file):
-            kinds[row["group"]] = row["kind"]
-            if reason_left_out(row["group"], row["role"]) is None:
-                groups[row["group"]][row["role"]] = root / row["file"]
-    missing = [path for roles in groups.values() for path in roles.values() if not path.is_file()]
-    if missing:
-        raise IncompleteDataError(f"{table} names {len(missing)} files that are missing, the first {missing[0]}.")
-    return _entries(Path(folder).resolve().name, groups, kinds, lowpass_name)
+        return list(csv.DictReader(file))
 
 
-def _entries(
-    data: str, groups: dict[str, dict[str, Path]], kinds: dict[str, str], lowpass_name: str
-) -> Iterator[Entry]:
+def _entries(groups: dict[str, dict[str, Path]], kinds: dict[str, str], lowpass_name: str) -> Iterator[Entry]:
     for group, roles in groups.items():
         page_input = next((roles[role] for role in INPUT_ROLES if role in roles), None)
+        cutoff_freq = _cutoff_freq(group)
         yield Entry(
-            data=data,
+            data=PAGES[group.partition("_")[0]],
             clip=group,
             kind=kinds[group],
-            cutoff_freq=_cutoff_freq(group),
+            cutoff_freq=cutoff_freq,
             reference=roles["gt"],
             made_with="page" if page_input else lowpass_name,
             input=page_input,

@@ -12,7 +12,7 @@ from audiosr_pipeline.dsp.lowpass import lowpass
 from audiosr_pipeline.metrics import round_to_16_bit
 from benchmarks.baselines.systems import Unprocessed, outputs_in
 from benchmarks.data import export, recordings
-from benchmarks.data.demos import LEFT_OUT, demo, reason_left_out
+from benchmarks.data.demos import LEFT_OUT, demo, left_out, reason_left_out
 from benchmarks.data.entries import LOWPASSES, ssr_eval_lowpass
 from benchmarks.data.find import find_entries
 from benchmarks.data.recordings import IncompleteDataError
@@ -186,11 +186,14 @@ def page(tmp_path) -> Path:
 
 def test_demo_pages_give_their_outputs_and_leave_out_what_is_not_comparable(page):
     event, speech = find_entries(str(page), "ssr_eval")
-    assert (event.name, event.cutoff_freq) == ("page_demo/page/4000/vis_event_1", 4_000)
+    assert (event.name, event.cutoff_freq) == ("audiosr-page/page/4000/vis_event_1", 4_000)
     assert event.input is not None and set(event.outputs) == {"audiosr"}
-    assert (speech.name, speech.input) == ("page_demo/ssr_eval/8000/nuwave_multi_x3_sample_0", None)
+    assert (speech.name, speech.input) == ("nu-wave-page/ssr_eval/8000/nuwave_multi_x3_sample_0", None)
     assert set(speech.outputs) == {"nuwave"}
     assert event.read()["outputs"]["audiosr"].name == "audiosr.wav"
+    omitted = {(group, role) for group, role, reason in left_out(page) if reason}
+    linear = {("nuwave_multi_x3_sample_0", role) for role in ("input_lowrate", "linear")}
+    assert omitted == linear | {("gen_1", "input"), ("vis_speech_1", "gt")}
     next(page.glob("vis_event_1/audiosr.wav")).unlink()
     with pytest.raises(IncompleteDataError, match="names 1 files that are missing"):
         demo(page)

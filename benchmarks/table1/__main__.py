@@ -1,0 +1,218 @@
+"""The paper's Table 1: systems by data set and cutoff.
+
+    python -m benchmarks.table1 --data DIR... --system NVSR-DNN=runs/nvsr-dnn/best --output benchmarks/results/table1.md
+
+Prints the table, and writes it, its rows (.csv), systems side by side (.png) and quality against speed (_speed.png).
+What is done is kept in `.cache/table1`, and a second run goes on from there. Exit code 1 if an output could not be
+compared.
+"""
+
+import argparse
+import sys
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from audiosr_pipeline import AudioSRPipeline
+from benchmarks.baselines.systems import (
+    GTMel,
+    MelPredictor,
+    NUWaveSystem,
+    StoredOutputs,
+    Unprocessed,
+    load_system,
+    outputs_of,
+)
+from benchmarks.data.demos import left_out
+from benchmarks.data.entries import LOWPASSES, Entry
+from benchmarks.data.find import find_entries
+from benchmarks.machine import software_and_hardware
+from benchmarks.table1.figures import TRUTH, draw_side_by_side, draw_speed
+from benchmarks.table1.layout import Table, markdown, write_rows
+from benchmarks.table1.measure import Competitor, Results, enhance, measure, sample
+
+STORE = Path(".cache/table1")
+# About five minutes on one core with audiosr-mini and the small baselines, on clips of some five seconds.
+FAST_ENTRIES = 40
+# The demo pages' systems that the table has, by their names there.
+PAGE_SYSTEMS = {
+    "audiosr": "AudioSR",
+    "nvsr_dnn": "NVSR-DNN",
+    "nvsr_resunet": "NVSR-ResUNet",
+    "nuwave": "NU-Wave",
+    "nuwave2": "NU-Wave 2",
+    "ap-bwe": "AP-BWE",
+    "aero": "AERO",
+    "aero_64": "AERO",
+}
+DESCRIPTIONS = {
+    GTMel: "the true recording's mel spectrogram through the vocoder",
+    Unprocessed: "the input, resampled",
+    AudioSRPipeline: "latent diffusion, `{source}`",
+    MelPredictor: "predicts the mel spectrogram, then the same vocoder, `{source}`",
+    NUWaveSystem: "waveform diffusion, `{source}`",
+    StoredOutputs: "outputs in `{source}`",
+}
+KINDS = ("speech", "music", "effects")
+
+
+def competitors(checkpoint: str, systems: dict[str, str]) -> tuple[list[Competitor], dict[str, str]]:
+    """The rows of the table, and what each is, by name.
+
+    Args:
+        checkpoint: Of AudioSR, whose vocoder the predictors of mel spectrograms share.
+        systems: What each further row is loaded from (`load_system`), by name.
+
+    Raises:
+        As `load_system`.
+    """
+    pipe = AudioSRPipeline.from_pretrained(checkpoint)
+    vocoder = _content_of(pipe, checkpoint)
+    rows = [
+        Competitor("GT-Mel", GTMel(pipe), (vocoder,)),
+        Competitor("Unprocessed", Unprocessed()),
+        Competitor(Path(checkpoint).name, pipe, (vocoder,)),
+    ]
+    sources = dict.fromkeys((row.name for row in rows), checkpoint)
+    for name, source in systems.items():
+        system = load_system(source, pipe)
+        rows.append(Competitor(name, system, (vocoder, _content_of(system, source))))
+        sources[name] = source
+    for row in rows:
+        if isinstance(row.system, AudioSRPipeline):
+            row.system.set_progress_bar_config(disable=True)
+    described = {row.name: DESCRIPTIONS[type(row.system)].format(source=shown(sources[row.name])) for row in rows}
+    for role, name in PAGE_SYSTEMS.items():
+        rows.append(Competitor(f"{name} (page)", outputs_of(role), role=role))
+        described[f"{name} (page)"] = "its files on the demo page"
+    return rows, described
+
+
+def _content_of(system: object, source: str) -> Path | str:
+    """Where a system's files are; a model of the Hub is known by its name."""
+    if isinstance(system, AudioSRPipeline):
+        source = system.config._name_or_path
+    return Path(source) if Path(source).exists() else source
+
+
+def side_by_side(
+    entries: Sequence[Entry], rows: Sequence[Competitor], results: Results
+) -> dict[str, dict[str, np.ndarray]]:
+    """An entry of each kind, with what each system makes of it: the first of those that most systems have scores of."""
+    scored = {(row.entry, row.system) for row in results.rows}
+    systems = {entry.name: [row for row in rows if (entry.name, row.name) in scored] for entry in entries}
+    clips = {}
+    for kind in KINDS:
+        entry = max((e for e in entries if e.kind == kind), key=lambda e: len(systems[e.name]), default=None)
+        if entry is not None and systems[entry.name]:
+            item = entry.read()
+            audios = {row.name: enhance(entry, item, row)[0] for row in systems[entry.name] if row.takes(entry)}
+            heading = f"{kind}, cutoff {entry.cutoff_freq / 1000:g} kHz\n{entry.clip}"
+            clips[heading] = audios | {TRUTH: item["reference"]}
+    return clips
+
+
+def shown(path: str) -> str:
+    """Of folders elsewhere only the name: results are published."""
+    kind, separator, folder = path.rpartition("=")
+    elsewhere = Path(folder).is_absolute() or ".." in Path(folder).parts
+    return kind + separator + (Path(folder).name if elsewhere else folder)
+
+
+def made_with(arguments: argparse.Namespace, rows: Sequence[Competitor], results: Results) -> Iterator[str]:
+    """Command line, settings, versions and hardware."""
+    command = f"python -m benchmarks.table1 --data {' '.join(map(shown, arguments.data))}"
+    command += "".join(f" --system {name}={shown(source)}" for name, source in arguments.system)
+    command += f" --checkpoint {shown(arguments.checkpoint)} --lowpass {arguments.lowpass}"
+    command += " --fast" * arguments.fast
+    command += f" --output {shown(str(arguments.output))}" if arguments.output else ""
+    yield f"`{command}`"
+    if arguments.fast:
+        yield f"a sample: about {FAST_ENTRIES} clips, evenly spaced in each column, and as many of each if it has them"
+    for row in rows:
+        if isinstance(row.system, AudioSRPipeline):
+            config = row.system.config
+            settings = ", ".join(f"{name} {value}" for name, value in config.items() if name.startswith("default_"))
+            yield f"{row.name}: {settings}, {type(row.system.scheduler).__name__}"
+            entries = defaultdict(list)
+            for result in results.rows:
+                if result.system == row.name:
+                    entries[result.action].append(result.entry)
+            # What it leaves alone is scored as it came out.
+            did = (f"{len(names)} {action.replace('_', ' ')}, such as {names[0]}" for action, names in entries.items())
+            yield f"{row.name}: {'; '.join(did)}"
+    yield "the noise that a system begins with has a seed of the clip's name, set, low-pass and cutoff: all begin alike"
+    yield from software_and_hardware()
+
+
+def parse(argv: Sequence[str] | None) -> tuple[argparse.ArgumentParser, argparse.Namespace]:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.table1", description=__doc__.partition("\n")[0])
+    parser.add_argument("--data", nargs="+", required=True, help="folders, or KIND=FOLDER")
+    parser.add_argument(
+        "--system",
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="NAME=SOURCE",
+        help="further rows: a trained baseline's folder, a folder of outputs, or a checkpoint of AudioSR",
+    )
+    parser.add_argument("--checkpoint", default="audiosr-mini", help="what from_pretrained takes; default: %(default)s")
+    parser.add_argument("--lowpass", choices=LOWPASSES, default="paper", help="default: %(default)s")
+    parser.add_argument("--fast", action="store_true", help=f"about {FAST_ENTRIES} clips: minutes")
+    parser.add_argument("--output", type=Path, help="Markdown file; rows and figures go beside it")
+    arguments = parser.parse_args(argv)
+    arguments.system = [tuple(argument.partition("=")[::2]) for argument in arguments.system]
+    if bad := [name for name, source in arguments.system if not name or not source]:
+        parser.error(f"--system {bad[0]} is not NAME=SOURCE")
+    names = ["GT-Mel", "Unprocessed", Path(arguments.checkpoint).name, *(name for name, _ in arguments.system)]
+    names += {f"{name} (page)" for name in PAGE_SYSTEMS.values()}
+    if twice := [name for name, times in Counter(names).items() if times > 1]:
+        parser.error(f"there are two systems named {twice[0]}: give each a name of its own")
+    if arguments.output and arguments.output.suffix != ".md":
+        parser.error(f"--output {arguments.output} has to end in .md: rows and figures go beside it under that name")
+    return parser, arguments
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Prints and writes the table; returns the exit code."""
+    parser, arguments = parse(argv)
+    try:
+        entries = [entry for source in arguments.data for entry in find_entries(source, arguments.lowpass)]
+        if twice := [name for name, times in Counter(entry.name for entry in entries).items() if times > 1]:
+            raise ValueError(f"{twice[0]} is there twice: give each data set once, and one folder of music.")
+        folders = [Path(source.rpartition("=")[2]) for source in arguments.data]
+        omitted = [row for folder in folders if (folder / "groups.csv").is_file() for row in left_out(folder)]
+        omitted += [
+            (entry.clip, role, "other systems than the table's")
+            for entry in entries
+            for role in entry.outputs
+            if role not in PAGE_SYSTEMS
+        ]
+        rows, described = competitors(arguments.checkpoint, dict(arguments.system))
+    except (OSError, ValueError) as error:
+        parser.error(" ".join(str(error).split()))
+    if arguments.fast:
+        entries = sample(entries, FAST_ENTRIES)
+    results = measure(entries, rows, STORE)
+    for name, system, reason in results.failed:
+        print(f"table1: {name}, {system}: {reason}", file=sys.stderr)
+    if not results.rows:
+        print("table1: there is nothing to show", file=sys.stderr)
+        return 1
+    conditions = list(made_with(arguments, rows, results))
+    table = markdown(results, described, Path(arguments.checkpoint).name, omitted, conditions)
+    if arguments.output:
+        arguments.output.parent.mkdir(parents=True, exist_ok=True)
+        arguments.output.write_text(table, encoding="utf-8")
+        write_rows(results.rows, arguments.output.with_suffix(".csv"))
+        draw_side_by_side(arguments.output.with_suffix(".png"), side_by_side(entries, rows, results))
+        speed = arguments.output.with_name(f"{arguments.output.stem}_speed.png")
+        draw_speed(speed, Table(results.rows, described))
+    print(table)
+    return int(bool(results.failed))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,264 @@
+"""What was measured, as Markdown and as CSV."""
+
+import csv
+import math
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from audiosr_pipeline.metrics import Mean, bootstrap_means
+from benchmarks.data.demos import PAGES
+from benchmarks.data.entries import LOWPASSES
+from benchmarks.data.recordings import list_digest
+from benchmarks.table1.measure import Results, Row
+
+LSD = "lsd_ssr_eval"
+LSD_BELOW_EDGE = "lsd_below_edge_ssr_eval"
+OTHER_SCORES = {
+    "LSD to the edge": LSD_BELOW_EDGE,
+    "LSD-HF to the edge": "lsd_hf_below_edge_ssr_eval",
+    "LSD `apbwe`": "lsd_apbwe",
+    "Variance ratio": "variance_ratio",
+    "Energy error (dB)": "energy_error_db",
+}
+SPEED = "CPU-seconds per second of audio"
+# What `ssr_eval` gives a frame of digital silence.
+SILENT_FRAME_LSD = 12
+TITLES = {
+    "esc10": "ESC-10 fold 5",
+    "esc50": "ESC-50 fold 5",
+    "vctk": "VCTK",
+    "music": "Music",
+    "audiosr-page": "AudioSR's page",
+    "nu-wave-page": "NU-Wave's page",
+    "nu-wave-2-page": "NU-Wave 2's page",
+    "ap-bwe-page": "AP-BWE's page",
+    "aero-page": "AERO's page",
+    "voicefixer-page": "VoiceFixer's page",
+}
+PAGE_DATA = frozenset(PAGES.values())
+
+# Data set and cutoff in Hz.
+Column = tuple[str, int]
+
+
+class Table:
+    """Rows by system and column.
+
+    Args:
+        rows: In the order in which systems and data sets are shown.
+        systems: Names, in that order.
+    """
+
+    def __init__(self, rows: Sequence[Row], systems: Iterable[str]):
+        self.cells: dict[tuple[str, Column], list[Row]] = {}
+        for row in rows:
+            self.cells.setdefault((row.system, (row.data, row.cutoff_freq)), []).append(row)
+        self.systems = [system for system in dict.fromkeys(systems) if any(row.system == system for row in rows)]
+        of_data: dict[str, set[int]] = {}
+        for row in rows:
+            of_data.setdefault(row.data, set()).add(row.cutoff_freq)
+        columns = {data: [(data, freq) for freq in sorted(freqs)] for data, freqs in of_data.items()}
+        self.recordings = [column for data, own in columns.items() if data not in PAGE_DATA for column in own]
+        pages = [own for data, own in columns.items() if data in PAGE_DATA]
+        # The columns of one table: recordings side by side as in the paper, and each page, which has its own systems.
+        self.groups = [group for group in (self.recordings, *pages) if group]
+        self.columns = [column for group in self.groups for column in group]
+
+    def systems_in(self, columns: Iterable[Column]) -> list[str]:
+        columns = list(columns)
+        return [system for system in self.systems if any((system, column) in self.cells for column in columns)]
+
+    def clips(self, column: Column) -> dict[str, Row]:
+        """Some system's row of each clip, by clip: what is of the clip is the same in all."""
+        return {row.clip: row for system in self.systems for row in self.cells.get((system, column), [])}
+
+    def mean(self, system: str, column: Column, name: str) -> Mean | None:
+        """Mean of a score over the clips that have it; None if none has."""
+        values = [row.scores[name] for row in self.cells.get((system, column), [])]
+        return bootstrap_means(np.array(values)[:, None])[0] if values else None
+
+    def difference(self, system: str, baseline: str, column: Column, name: str) -> Mean | None:
+        """Mean of the difference of a score to a baseline's, over the clips that have it in both."""
+        of_baseline = {row.clip: row.scores[name] for row in self.cells.get((baseline, column), [])}
+        values = [
+            row.scores[name] - of_baseline[row.clip]
+            for row in self.cells.get((system, column), [])
+            if row.clip in of_baseline
+        ]
+        return bootstrap_means(np.array(values)[:, None])[0] if values else None
+
+    def speed(self, system: str, columns: Iterable[Column]) -> float:
+        """Processor seconds per second of audio; NaN for stored outputs."""
+        rows = [row for column in columns for row in self.cells.get((system, column), [])]
+        audio_s = sum(row.audio_s for row in rows)
+        return sum(row.cpu_s for row in rows) / audio_s if audio_s else math.nan
+
+
+def markdown(
+    results: Results,
+    systems: dict[str, str],
+    baseline: str,
+    left_out: Sequence[tuple[str, str, str]],
+    conditions: Sequence[str],
+) -> str:
+    """The tables, how to read them, what is in them and what isn't.
+
+    Args:
+        results: What was measured.
+        systems: What each is, by name, in the order of the rows.
+        baseline: The system that differences are taken to.
+        left_out: Group, role and reason of the demo pages' files that aren't compared.
+        conditions: What it was made with.
+    """
+    table = Table(results.rows, systems)
+    lines = ["# Table 1", "", "## LSD `ssr_eval`"]
+    for group in table.groups:
+        lines += ["", *_of_columns(table, group, lambda s, c: _cell(table.mean(s, c, LSD), len(table.clips(c))))]
+    lines += ["", "## To the true recording's own band edge, and other metrics"]
+    for column in table.columns:
+        lines += ["", f"### {title(column)}", "", *_of_scores(table, column)]
+    lines += ["", f"## LSD `ssr_eval` less {baseline}'s, clip by clip"]
+    for group in table.groups:
+
+        def difference(system: str, column: Column) -> str:
+            mean = None if system == baseline else table.difference(system, baseline, column, LSD)
+            return _cell(mean, len(table.clips(column)), "+")
+
+        lines += ["", *_of_columns(table, group, difference)]
+    lines += ["", "## Speed", "", f"| System | {SPEED} |", "|---|---|"]
+    speeds = {system: table.speed(system, table.columns) for system in table.systems}
+    lines += [f"| {system} | {speed:.3g} |" for system, speed in speeds.items() if not math.isnan(speed)]
+    lines += ["", "## How to read it", "", *(f"- {line}" for line in _how_to_read(table))]
+    lines += ["", "## Data", "", *(f"- {line}" for line in _data(table))]
+    lines += ["", "## Systems", "", *(f"- **{name}**: {systems[name]}" for name in table.systems)]
+    lines += ["", "## Left out", "", *(f"- {line}" for line in _omissions(results, left_out))]
+    lines += ["", "## Made with", "", *(f"- {line}" for line in conditions)]
+    return "\n".join(lines) + "\n"
+
+
+def title(column: Column) -> str:
+    """How a column is headed."""
+    data, cutoff_freq = column
+    return f"{TITLES[data]}, {cutoff_freq / 1000:g} kHz"
+
+
+def _cell(mean: Mean | None, num_clips: int, sign: str = "") -> str:
+    """Mean and interval; the number of clips if it isn't all."""
+    if mean is None:
+        return "-"
+
+    def number(value: float) -> str:
+        # Adding zero makes a positive one of what was rounded to a negative zero.
+        return f"{round(value, 2) + 0.0:{sign}.2f}"
+
+    interval = "" if math.isnan(mean.low) else f" [{number(mean.low)}, {number(mean.high)}]"
+    return number(mean.value) + interval + (f" n={mean.num_clips}" if mean.num_clips < num_clips else "")
+
+
+def _of_columns(table: Table, columns: list[Column], cell: Callable[[str, Column], str]) -> Iterator[str]:
+    yield f"| System | {' | '.join(map(title, columns))} |"
+    yield "|---" * (1 + len(columns)) + "|"
+    for system in table.systems_in(columns):
+        yield f"| {system} | {' | '.join(cell(system, column) for column in columns)} |"
+
+
+def _of_scores(table: Table, column: Column) -> Iterator[str]:
+    num_clips = len(table.clips(column))
+    yield f"| System | {' | '.join(OTHER_SCORES)} |"
+    yield "|---" * (1 + len(OTHER_SCORES)) + "|"
+    for system in table.systems_in([column]):
+        cells = (_cell(table.mean(system, column, name), num_clips) for name in OTHER_SCORES.values())
+        yield f"| {system} | {' | '.join(cells)} |"
+
+
+def _how_to_read(table: Table) -> Iterator[str]:
+    yield (
+        "Mean over the clips [bootstrap 95 % interval]; n: how many clips have the score, where not all have. No "
+        "interval: one clip. What the metrics are and what each can't see: `docs/metrics.md`."
+    )
+    yield (
+        "LSD without another name is in the `ssr_eval` convention, at 48 kHz. Outputs and true recordings are cut at "
+        "their ends to the length that they share, and both rounded to 16 bit; nothing is shifted or amplified."
+    )
+    yield (
+        "Edge: where the true recording's own content ends in most frames; above it nothing has to be made. HF: from "
+        "the cutoff up. Variance ratio: 1 is as varied as the truth. Energy error: absolute, mean of the octaves above "
+        "the cutoff."
+    )
+    yield (
+        "Speed: processor time of the call, all clips of a system together; outputs that were stored have none. All "
+        "else is the same in a second run."
+    )
+
+
+def _data(table: Table) -> Iterator[str]:
+    for column in table.columns:
+        clips = table.clips(column)
+        kinds = Counter(row.kind for row in clips.values())
+        edges = [row.scores["reference_edge_freq"] for row in clips.values()]
+        silent = float(np.mean([row.scores["reference_silent"] for row in clips.values()]))
+        num_silent = sum(row.scores["reference_silent"] == 1 for row in clips.values())
+        inputs = {"page": "inputs of the page"} | {name: f"low-pass `{name}`" for name in LOWPASSES}
+        parts = [
+            f"clips: {', '.join(f'{num} {kind}' for kind, num in kinds.items())}",
+            f"{sum(row.audio_s for row in clips.values()):.1f} s",
+            ", ".join(sorted({inputs[row.made_with] for row in clips.values()})),
+            f"median edge {np.median(edges) / 1000:.1f} kHz",
+        ]
+        if silent:
+            parts.append(
+                f"{100 * silent:.1f} % of the frames are digital silence, which is {SILENT_FRAME_LSD * silent:.2f} of "
+                "each LSD `ssr_eval`, whatever a system does"
+            )
+        if num_silent:
+            parts.append(f"{num_silent} true recordings are digital silence")
+        if cut := {
+            row.system for key, rows in table.cells.items() if key[1] == column for row in rows if row.cut_samples
+        }:
+            parts.append(f"cut in length: {', '.join(system for system in table.systems if system in cut)}")
+        parts.append(f"names `{list_digest(list(clips))[:12]}`")
+        yield f"{title(column)}: {'; '.join(parts)}"
+
+
+def _omissions(results: Results, left_out: Sequence[tuple[str, str, str]]) -> Iterator[str]:
+    for what, omitted in (("no stored output", results.absent), ("could not be compared", results.failed)):
+        by_system: dict[str, list[tuple[str, str]]] = {}
+        for entry, system, reason in omitted:
+            by_system.setdefault(system, []).append((entry, reason))
+        yield f"{what}: {len(omitted)} outputs"
+        for system, entries in by_system.items():
+            name, reason = entries[0]
+            yield f"{what}, {system}: {len(entries)}, such as {name}: {_without_folders(reason)}"
+    by_reason: dict[str, dict[str, set[str]]] = {}
+    for group, role, reason in left_out:
+        by_reason.setdefault(reason, {}).setdefault(group, set()).add(role)
+    for reason, groups in by_reason.items():
+        roles = sorted(set.union(*groups.values()))
+        yield f"demo pages, {reason}: {', '.join(roles)}; of {', '.join(groups)}"
+
+
+def _without_folders(reason: str) -> str:
+    """Of folders elsewhere only the name: results are published."""
+    return re.sub(r"(?<!\w)/\S*/(?=\S)", "", reason)
+
+
+def write_rows(rows: Sequence[Row], path: Path) -> None:
+    """One CSV row per entry and system; scores that are missing or NaN are left empty."""
+    settings = "data", "made_with", "cutoff_freq", "clip", "kind", "system", "action", "audio_s", "cpu_s", "cut_samples"
+    names = list(dict.fromkeys(name for row in rows for name in row.scores))
+
+    def text(value: object) -> object:
+        if isinstance(value, float):
+            return "" if math.isnan(value) else f"{value:.6g}"
+        return value
+
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow((*settings, *names))
+        for row in rows:
+            values = (*(getattr(row, name) for name in settings), *(row.scores.get(name, math.nan) for name in names))
+            writer.writerow([text(value) for value in values])
