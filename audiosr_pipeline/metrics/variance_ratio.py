@@ -9,9 +9,9 @@ from audiosr_pipeline.metrics.sample_format import ROUNDING_NOISE_POWER
 
 N_FFT = 2_048
 HOP_LENGTH = 480
-# What is finer than a mel bin and the FFT's window is speckle, which all noise has, and a codec's holes, which none has.
-# Over 4 bins by 1 frame, noise of the true envelope got 0.8 beside recordings that had passed a codec, and a grey average
-# filled with noise 0.3 (speech) to 0.7 (music); over these cells they get 0.9, and 0.1 to 0.4.
+# What is finer than a mel bin and the FFT's window is speckle, which all noise has, and a codec's holes, which none
+# has. Over 4 bins by 1 frame, noise of the true envelope got 0.8 beside recordings that had passed a codec, and a grey
+# average filled with noise 0.3 (speech) to 0.7 (music); over these cells they get 0.9, and 0.1 to 0.4.
 BINS_PER_CELL = 8
 FRAMES_PER_CELL = 4
 SOUNDING = 4.0
