@@ -8,12 +8,10 @@ from diffusers import AudioLDM2UNet2DConditionModel
 
 from audiosr_pipeline.models.feature_extractor import MelFeatureExtractor
 from audiosr_pipeline.pipelines.audiosr import AudioSRPipeline
-from audiosr_pipeline.training.ldm import build_scheduler, build_solver
+from audiosr_pipeline.training.ldm import build_scheduler
 from audiosr_pipeline.training.loop import setting
 from audiosr_pipeline.training.vae import load_autoencoder
 from audiosr_pipeline.training.vocoder import load_vocoder
-
-SOLVERS = {"sde-dpmsolver++": build_solver, "ddim": build_scheduler}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,34 +20,27 @@ class AssemblySettings:
 
     presets: ClassVar[dict[str, dict[str, Any]]] = {
         "mini": {},
-        "paper": {"solver": "ddim", "num_inference_steps": 50, "guidance_scale": 3.5},
+        "paper": {"num_inference_steps": 50, "guidance_scale": 3.5, "window_s": 5.12},
     }
 
     vae: str = setting("runs/vae/best", "folder of the trained autoencoder")
     ldm: str = setting("runs/ldm/best", "folder of the trained UNet")
     vocoder: str = setting("runs/vocoder/best", "folder of the trained vocoder")
     output: str = setting("runs/audiosr", "folder of the pipeline")
-    solver: str = setting("sde-dpmsolver++", "or ddim")
-    num_inference_steps: int = setting(6, "denoising steps")
+    num_inference_steps: int = setting(10, "denoising steps")
     guidance_scale: float = setting(1.0, "weight of the guidance")
-    eta: float = setting(1.0, "noise added in each step of ddim, 0 to 1")
-    window_s: float = setting(5.12, "what the UNet sees at a time, in seconds: the length of its training's crops")
+    eta: float = setting(1.0, "noise added in each step, 0 to 1")
+    window_s: float = setting(2.56, "what the UNet sees at a time, in seconds: the length of its training's crops")
 
 
 def assemble(settings: AssemblySettings) -> None:
-    """Writes the pipeline to `settings.output`; the UNet and the vocoder in half precision, which loads as single.
-
-    Raises:
-        ValueError: If the solver isn't known.
-    """
-    if settings.solver not in SOLVERS:
-        raise ValueError(f'solver="{settings.solver}"; accepted are {", ".join(SOLVERS)}.')
+    """Writes the pipeline to `settings.output`; the UNet and the vocoder in half precision, which loads as single."""
     pipe = AudioSRPipeline(
         vae=load_autoencoder(settings.vae),
         unet=AudioLDM2UNet2DConditionModel.from_pretrained(settings.ldm, dtype=torch.float16),
         vocoder=load_vocoder(settings.vocoder, dtype=torch.float16),
         feature_extractor=MelFeatureExtractor(),
-        scheduler=SOLVERS[settings.solver](),
+        scheduler=build_scheduler(),
         default_num_inference_steps=settings.num_inference_steps,
         default_guidance_scale=settings.guidance_scale,
         default_eta=settings.eta,

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import torch
-from diffusers import AudioLDM2UNet2DConditionModel, DDIMScheduler, DPMSolverMultistepScheduler
+from diffusers import AudioLDM2UNet2DConditionModel, DDIMScheduler
 from diffusers.utils.torch_utils import randn_tensor
 from torch import Tensor
 from torch.nn.functional import avg_pool2d
@@ -89,21 +89,6 @@ def build_scheduler() -> DDIMScheduler:
         timestep_spacing="trailing",
         clip_sample=False,
         set_alpha_to_one=True,
-    )
-
-
-def build_solver() -> DPMSolverMultistepScheduler:
-    """The second-order SDE-DPM-Solver++ (arXiv:2211.01095) on the same schedule.
-
-    In as many steps as DDIM with eta 1, which is its first order, it gives more of the detail: DDIM's few steps stay
-    close to the mean of what is possible.
-    """
-    return DPMSolverMultistepScheduler(
-        beta_schedule="squaredcos_cap_v2",
-        prediction_type="v_prediction",
-        rescale_betas_zero_snr=True,
-        timestep_spacing="trailing",
-        algorithm_type="sde-dpmsolver++",
     )
 
 
