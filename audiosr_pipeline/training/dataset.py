@@ -21,7 +21,6 @@ from torch.utils.data import Dataset, default_collate
 from audiosr_pipeline.audio_io import AudioFileError, audio_files, audio_length, read_segment
 from audiosr_pipeline.dsp.resample import resample
 from audiosr_pipeline.training.degrade import DegradationShares, degrade, draw_degradation
-from audiosr_pipeline.training.noise import with_steady_noise
 from audiosr_pipeline.training.simulate import draw_lowpass, simulate_low_resolution
 
 FREE_LICENCES = r"(CC0|CC-BY|Public domain)(-\d+(\.\d+)*)?"
@@ -153,7 +152,6 @@ class CropDataset(Dataset):
         kind_weights: Share of each kind in the stream.
         seed: Of the stream.
         degradation: Shares of the low-passed crops that suffer more than the low-pass.
-        steady_noise: Share of the crops that are steady noise or have it beneath them.
 
     Raises:
         ValueError: If no recording is of a kind with a share.
@@ -166,12 +164,10 @@ class CropDataset(Dataset):
         kind_weights: dict[str, float],
         seed: int,
         degradation: DegradationShares = NO_DEGRADATION,
-        steady_noise: float = 0.0,
     ):
         self.num_samples = num_samples
         self.seed = seed
         self.degradation = degradation
-        self.steady_noise = steady_noise
         self.recordings = {
             kind: [recording for recording in recordings if recording.kind == kind]
             for kind, weight in kind_weights.items()
@@ -193,8 +189,7 @@ class CropDataset(Dataset):
         num_skipped = 0
         for _ in range(MAX_DRAWS):
             try:
-                recordings = self._draw_recordings(rng)
-                crop = draw_crop(recordings, self.num_samples, rng, self.degradation, self.steady_noise)
+                crop = draw_crop(self._draw_recordings(rng), self.num_samples, rng, self.degradation)
             except AudioFileError as error:
                 num_skipped += 1
                 if str(error) not in self._reported:
@@ -222,15 +217,12 @@ def draw_crop(
     num_samples: int,
     rng: np.random.Generator,
     degradation: DegradationShares = NO_DEGRADATION,
-    steady_noise: float = 0.0,
 ) -> dict[str, Tensor]:
     """One random crop of the recordings' sum, at a random level, with its low-passed and maybe degraded version."""
     margin = int(MARGIN_S * SAMPLING_RATE)
     audio = np.zeros((1, num_samples + 2 * margin), np.float32)
     for recording in recordings:
         audio += _read_crop(recording, audio.shape[-1], rng)
-    if steady_noise and rng.random() < steady_noise:
-        audio = with_steady_noise(audio, rng)
     # Inference sets a clip's peak to 0.5; most windows of the clip are quieter than its loudest. Amplifying at most
     # 30-fold keeps a recording's noise floor from becoming programme.
     gain = min(0.5 / (np.abs(audio).max() + 1e-8), 30.0) * np.exp(rng.uniform(-2.3, 0.0))

@@ -34,34 +34,22 @@ class LDMSettings(TrainingSettings):
         "paper": {
             "official_width": 128,
             "crop_s": 5.12,
-            "context_s": 0.0,
             "num_steps": 500_000,
             "learning_rate": 1e-4,
             "ema_decay": 0.9999,
             "patch_weight": 0.0,
-            "steady_noise": 0.0,
         },
     }
 
     output: str = other_default("output", "runs/ldm")
     vae: str = setting("runs/vae/best", "folder of the trained autoencoder")
     num_steps: int = other_default("num_steps", 8_000)
-    crop_s: float = other_default("crop_s", 5.76)
-    context_s: float = setting(0.32, "of them at each end, seconds that are encoded and not learnt from")
-    steady_noise: float = other_default("steady_noise", 0.2)
     condition_dropout: float = setting(0.1, "share of the crops that get no condition, for guidance")
     patch_weight: float = setting(1.0, "weight of the loss's means over patches; 0 is the paper's loss")
     shelf: float = setting(0.0, "share of the inputs with a lossy coder's shelf")
     holes: float = setting(0.0, "share of the inputs with a lossy coder's holes")
     resampler: float = setting(0.0, "share of the inputs from another resampler")
     quantisation: float = setting(0.0, "share of the inputs with 8 or 16 bits")
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if not 0 <= 2 * self.context_s < self.crop_s:
-            raise ValueError(
-                f"context_s={self.context_s}; accepted are numbers from 0 to less than half of crop_s={self.crop_s}."
-            )
 
 
 def build_unet(latent_channels: int = 16) -> AudioLDM2UNet2DConditionModel:
@@ -133,10 +121,7 @@ def train_ldm(settings: LDMSettings) -> None:
         mel, lowpassed = feature_extractor(torch.cat([batch["audio"], batch["lowpassed"]])).chunk(2)
         mel = torch.stack([continue_band(clip, feature_extractor.log_floor) for clip in mel])
         with torch.no_grad():
-            latents = encode(vae, torch.cat([mel, lowpassed]))
-        # Where a crop ends its spectrum is not what it is at the ends of the pipeline's windows, inside a clip.
-        context = round(settings.context_s / settings.crop_s * latents.shape[2])
-        clean, condition = latents[:, :, context : latents.shape[2] - context].chunk(2)
+            clean, condition = encode(vae, torch.cat([mel, lowpassed])).chunk(2)
         clean = clean * scaling_factor
         generators = crop_generators(batch, settings.seed)
         draws = torch.stack([torch.rand((), generator=generator) for generator in generators]).to(clean.device)

@@ -70,9 +70,6 @@ class TrainingSettings:
     speech: float = setting(0.25, "share of speech among the crops")
     music: float = setting(0.3, "share of music")
     effects: float = setting(0.45, "share of effects, which a folder's files count as")
-    steady_noise: float = setting(
-        0.0, "share of the crops that are noise of a steady spectrum, or have it beneath them"
-    )
     validation_every: int = setting(250, "steps from one validation, export and checkpoint to the next")
     mixed_precision: str = setting("no", "bf16 or fp16, where the hardware has it")
     num_workers: int = setting(1, "processes that read audio, for each that trains")
@@ -197,7 +194,7 @@ def train(
 
     num_samples = round(settings.crop_s * 48_000)
     weights = {"speech": settings.speech, "music": settings.music, "effects": settings.effects}
-    dataset = CropDataset(recordings[0], num_samples, weights, settings.seed, degradation, settings.steady_noise)
+    dataset = CropDataset(recordings[0], num_samples, weights, settings.seed, degradation)
     # Fails here, with its own message, if nothing can be drawn, and not inside a worker.
     dataset[0]
     share = settings.batch_size // (accelerator.num_processes * settings.accumulation_steps)

@@ -32,7 +32,7 @@ def pipeline(tiny_pipeline):
 def settings_of(pipeline, manifest, tmp_path):
     """Makes settings for a run on the small corpus with that pipeline's autoencoder."""
     pipeline.vae.save_pretrained(tmp_path / "vae")
-    usual = {"batch_size": 4, "crop_s": 0.64, "context_s": 0.0, "warmup_steps": 2}
+    usual = {"batch_size": 4, "crop_s": 0.64, "warmup_steps": 2}
     usual |= {"data": (str(manifest),), "num_workers": 0, "output": str(tmp_path / "ldm"), "vae": str(tmp_path / "vae")}
     return lambda **changes: LDMSettings(**{**usual, **changes})
 
@@ -111,19 +111,6 @@ def test_the_condition_is_what_the_pipeline_gives_the_unet(trial, pipeline):
     loss_of()
     condition = recorder.model_input[:, 16:]
     assert torch.allclose(condition, scaled_latents(pipeline, batch["lowpassed"]), atol=1e-4)
-
-
-def test_the_ends_of_a_crop_are_context_alone(trial, pipeline):
-    recorder, batch, loss_of = trial(condition_dropout=0.0, context_s=0.16)
-    loss_of()
-    whole = scaled_latents(pipeline, batch["lowpassed"])
-    assert torch.allclose(recorder.model_input[:, 16:], whole[:, :, 2:-2], atol=1e-4)
-
-
-@pytest.mark.parametrize("context_s", [-0.1, 0.32])
-def test_a_context_that_leaves_nothing_is_refused(settings_of, context_s):
-    with pytest.raises(ValueError, match=f"context_s={context_s}; accepted are numbers from 0 to less than half"):
-        settings_of(context_s=context_s)
 
 
 def test_a_dropped_condition_is_the_pipeline_s_unconditional_latent(trial, pipeline):

@@ -29,9 +29,8 @@ def test_a_folder_of_audio_becomes_a_model_that_enhances(folder, tmp_path, monke
 
     few = ("--data", str(folder), *FEW.split())
     train("vae", *few)
-    whole_crops = ("--vae", str(tmp_path / "vae/best"), "--context-s", "0")
-    train("ldm", *few, *whole_crops, output="first")
-    train("ldm", *few, *whole_crops, "--initial", str(tmp_path / "first/best"))
+    train("ldm", *few, "--vae", str(tmp_path / "vae/best"), output="first")
+    train("ldm", *few, "--vae", str(tmp_path / "vae/best"), "--initial", str(tmp_path / "first/best"))
     train("vocoder", *few, "--adversarial-s", "0.16", "--adversarial-weight", "1", "--vae", str(tmp_path / "vae/best"))
     parts = [word for part in ("vae", "ldm", "vocoder") for word in (f"--{part}", str(tmp_path / part / "best"))]
     train("assemble", *parts, "--num-inference-steps", "1", "--window-s", "1.28")
