@@ -6,6 +6,7 @@ at 48 kHz; stored outputs `name`, or `outputs`, by which they are found.
 """
 
 import json
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -49,7 +50,7 @@ class Output:
     sampling_rate: int = SAMPLING_RATE
 
 
-class ClipSystem:
+class ClipSystem(ABC):
     """A system that takes one clip after another; arguments and errors as the pipeline's."""
 
     def __call__(
@@ -61,9 +62,9 @@ class ClipSystem:
             outputs.append(enhanced[0] if clip.is_flat else enhanced)
         return Output(outputs)
 
+    @abstractmethod
     def enhance(self, clip: Clip, generator: torch.Generator | None) -> np.ndarray:
         """The clip's channels at 48 kHz, `(channels, num_samples)`, float32."""
-        raise NotImplementedError
 
 
 class Unprocessed(ClipSystem):
