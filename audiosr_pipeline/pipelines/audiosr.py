@@ -15,6 +15,7 @@ from diffusers import AudioLDM2UNet2DConditionModel, AutoencoderDC, AutoencoderK
 from diffusers.pipelines.pipeline_loading_utils import LOADABLE_CLASSES
 from diffusers.utils.torch_utils import randn_tensor
 from torch import Tensor
+from torch.nn.functional import avg_pool2d
 from transformers import SpeechT5HifiGan
 
 from audiosr_pipeline.convert.components import convert_checkpoint
@@ -93,6 +94,12 @@ class AudioSRPipeline(DiffusionPipeline):
         default_guidance_scale: Guidance scale where a call names none.
         default_eta: Eta where a call names none and the scheduler has a use for it.
         window_s: Length of the windows in which the networks see long audio, in seconds.
+        level_patch: Side in latents of the patches in which the result's mean follows the UNet's first prediction: odd,
+            or 0 for what the scheduler ends with, as published. The first prediction is made from noise alone, so it
+            is the expected level; few steps of a small UNet wander about it, audible in steady sounds.
+
+    Raises:
+        ValueError: If `level_patch` is neither odd nor 0.
     """
 
     model_cpu_offload_seq = "unet->vae->vocoder"
@@ -110,7 +117,10 @@ class AudioSRPipeline(DiffusionPipeline):
         default_guidance_scale: float = 3.5,
         default_eta: float = 1.0,
         window_s: float = 10.24,
+        level_patch: int = 0,
     ):
+        if level_patch < 0 or (level_patch and level_patch % 2 == 0):
+            raise ValueError(f"level_patch={level_patch}; accepted are 0 (none) and odd numbers of latents.")
         super().__init__()
         self.register_modules(
             vae=vae, unet=unet, vocoder=vocoder, feature_extractor=feature_extractor, scheduler=scheduler
@@ -120,6 +130,7 @@ class AudioSRPipeline(DiffusionPipeline):
             default_guidance_scale=default_guidance_scale,
             default_eta=default_eta,
             window_s=window_s,
+            level_patch=level_patch,
         )
         self._interrupt = False
         self.sampling_rate = feature_extractor.sampling_rate if feature_extractor is not None else 48_000
@@ -483,7 +494,7 @@ class AudioSRPipeline(DiffusionPipeline):
         """Runs the scheduler from noise to latents, for clips of equal latent length.
 
         A clip's channels share its noise, so no panning is invented. The UNet sees windows; its predictions are merged
-        before each of the scheduler's steps.
+        before each of the scheduler's steps. The result's level is the first prediction's (`level_patch`).
 
         Args:
             noise: One tensor per clip, see `prepare_latents`.
@@ -515,11 +526,15 @@ class AudioSRPipeline(DiffusionPipeline):
                     break
                 model_input = self.scheduler.scale_model_input(latents, timestep)
                 velocity = self._predict(model_input, condition, timestep, self.guidance_scale, windows, progress)
+                if step == 0:
+                    expected = self._x_0(model_input, velocity, timestep)
                 latents = self.scheduler.step(velocity, timestep, latents, **step_arguments, return_dict=False)[0]
                 if callback_on_step_end is not None:
                     tensors = {"latents": latents} if "latents" in (callback_on_step_end_tensor_inputs or ()) else {}
                     changed = callback_on_step_end(self, step, timestep, tensors) or {}
                     latents = changed.get("latents", latents)
+        if self.config.level_patch and not self.interrupt:
+            latents = latents + self._level(expected - latents)
         first_rows = np.cumsum([0, *num_rows[:-1]])
         for clip_generator, row in zip(generators, first_rows, strict=True):
             clip_generator.set_state(rows[row].get_state())
@@ -691,6 +706,16 @@ class AudioSRPipeline(DiffusionPipeline):
                 progress.update(len(batch))
 
         return merge_windows(predictions(), windows, FADE_FRAMES)
+
+    def _x_0(self, sample: Tensor, velocity: Tensor, timestep: Tensor) -> Tensor:
+        """The clean latents of a sample and its velocity: `alpha * sample - sigma * velocity`."""
+        alpha_squared = self.scheduler.alphas_cumprod[int(timestep)].to(sample.device)
+        return alpha_squared.sqrt() * sample - (1 - alpha_squared).sqrt() * velocity
+
+    def _level(self, latents: Tensor) -> Tensor:
+        """Means over patches of `level_patch` latents about each."""
+        size = self.config.level_patch
+        return avg_pool2d(latents, size, stride=1, padding=size // 2, count_include_pad=False)
 
     def _latent_shape(self, num_latent_frames: int) -> tuple[int, int, int, int]:
         """Shape of a row of latents."""

@@ -20,17 +20,18 @@ class AssemblySettings:
 
     presets: ClassVar[dict[str, dict[str, Any]]] = {
         "mini": {},
-        "paper": {"num_inference_steps": 50, "guidance_scale": 3.5, "window_s": 5.12},
+        "paper": {"num_inference_steps": 50, "guidance_scale": 3.5, "window_s": 5.12, "level_patch": 0},
     }
 
     vae: str = setting("runs/vae/best", "folder of the trained autoencoder")
     ldm: str = setting("runs/ldm/best", "folder of the trained UNet")
     vocoder: str = setting("runs/vocoder/best", "folder of the trained vocoder")
     output: str = setting("runs/audiosr", "folder of the pipeline")
-    num_inference_steps: int = setting(10, "denoising steps")
+    num_inference_steps: int = setting(7, "denoising steps")
     guidance_scale: float = setting(1.0, "weight of the guidance")
     eta: float = setting(1.0, "noise added in each step, 0 to 1")
     window_s: float = setting(2.56, "what the UNet sees at a time, in seconds: the length of its training's crops")
+    level_patch: int = setting(5, "side in latents of the patches whose mean is the first prediction's; 0: none")
 
 
 def assemble(settings: AssemblySettings) -> None:
@@ -45,5 +46,6 @@ def assemble(settings: AssemblySettings) -> None:
         default_guidance_scale=settings.guidance_scale,
         default_eta=settings.eta,
         window_s=settings.window_s,
+        level_patch=settings.level_patch,
     )
     pipe.save_pretrained(settings.output)

@@ -1,0 +1,70 @@
+"""With `level_patch`, the means over patches of the result are the first prediction's, the detail is the scheduler's."""
+
+import numpy as np
+import pytest
+import torch
+from diffusers import DDIMScheduler, DPMSolverMultistepScheduler, EulerDiscreteScheduler
+from scipy.ndimage import uniform_filter
+
+from tests.conftest import build_tiny_pipeline
+from tests.pipelines.stubs import KnownVelocity, seeded
+from tests.pipelines.test_schedulers import exact_velocity
+
+SDE = {"algorithm_type": "sde-dpmsolver++"}
+SCHEDULERS = [(DDIMScheduler, {}), (DPMSolverMultistepScheduler, SDE), (EulerDiscreteScheduler, {})]
+
+
+def denoise(pipe, first, later):
+    """What comes of a UNet that predicts `first` in the first step and `later` in the others."""
+    pipe.scheduler.set_timesteps(4)
+    begin = float(pipe.scheduler.timesteps[0])
+
+    def velocity(latents, condition, timestep):
+        x_0 = first if float(timestep) == begin else later
+        return exact_velocity(x_0, pipe.scheduler)(latents, condition, timestep)
+
+    pipe.unet = KnownVelocity(pipe.unet.config, velocity)
+    start = pipe.prepare_latents(first.shape[2], seeded())
+    return pipe.denoise([start], [torch.zeros_like(first)], 1.0, 0.0, [seeded()])[0]
+
+
+@pytest.mark.parametrize(("scheduler_class", "settings"), SCHEDULERS)
+def test_level_of_the_first_prediction_and_detail_of_the_last(scheduler_class, settings):
+    pipe = build_tiny_pipeline(level_patch=5)
+    pipe.scheduler = scheduler_class.from_config(pipe.scheduler.config, **settings)
+    detail = torch.randn(1, 16, 16, 32, generator=seeded(1))
+    result = denoise(pipe, torch.full_like(detail, 3.0), detail - 2.0)
+    # Away from the ends, where a patch is what fits.
+    expected = 3 + detail - uniform_filter(detail.numpy(), (0, 0, 5, 5))
+    assert np.abs(result - expected)[:, :, 2:-2, 2:-2].max() < 1e-3
+    assert float(result.mean()) == pytest.approx(3, abs=0.01)
+
+
+def test_a_first_prediction_that_holds_is_the_result_itself():
+    x_0 = torch.randn(1, 16, 16, 32, generator=seeded(1))
+    assert (denoise(build_tiny_pipeline(level_patch=5), x_0, x_0) - x_0).abs().max() < 1e-3
+
+
+def test_0_leaves_what_the_scheduler_ends_with():
+    x_0 = torch.randn(1, 16, 16, 32, generator=seeded(1))
+    assert (denoise(build_tiny_pipeline(level_patch=0), x_0 + 3, x_0) - x_0).abs().max() < 1e-3
+
+
+def test_latents_whose_denoising_was_interrupted_are_left_alone():
+    def stop(pipe, step, timestep, tensors):
+        pipe.interrupt = True
+        return {"latents": tensors["latents"]}
+
+    results = []
+    for level_patch in (0, 5):
+        pipe = build_tiny_pipeline(level_patch=level_patch)
+        pipe.scheduler.set_timesteps(4)
+        start, condition = pipe.prepare_latents(16, seeded()), torch.zeros(1, 16, 16, 32)
+        results += pipe.denoise([start], [condition], 1.0, 0.0, [seeded()], stop, ["latents"])
+    assert torch.equal(*results)
+
+
+@pytest.mark.parametrize("level_patch", [-1, 2, 4])
+def test_patches_without_a_middle_are_refused(level_patch):
+    with pytest.raises(ValueError, match=rf"level_patch={level_patch}; accepted are 0 \(none\) and odd"):
+        build_tiny_pipeline(level_patch=level_patch)
