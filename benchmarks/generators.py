@@ -23,7 +23,7 @@ from audiosr_pipeline.audio_io import read_audio
 from audiosr_pipeline.dsp.cutoff import find_bandwidth
 from audiosr_pipeline.dsp.resample import resample
 from audiosr_pipeline.spectrogram import save_spectrogram_sheet
-from benchmarks.machine import software_and_hardware
+from benchmarks.machine import settings_of, software_and_hardware
 
 # Which files in the folder are whose.
 GENERATORS = {
@@ -238,12 +238,11 @@ def main() -> int:
     pipe = AudioSRPipeline.from_pretrained(arguments.checkpoint)
     pipe.set_progress_bar_config(disable=True)
     rows = [measure(pipe, generator, path) for generator, path in tqdm(files, unit="file")]
-    settings = [f"{name} {value}" for name, value in pipe.config.items() if name.startswith("default_")]
     # Of folders elsewhere only the name: results are published.
     data, checkpoint = arguments.data.name, Path(arguments.checkpoint).name
     conditions = [
         f"`python -m benchmarks.generators --data {data} --checkpoint {checkpoint}`, seed 0",
-        f"settings {', '.join(settings)}, {type(pipe.scheduler).__name__}",
+        f"settings {settings_of(pipe)}",
         *software_and_hardware(),
     ]
     table = markdown(rows, conditions)

@@ -1,4 +1,4 @@
-"""What every result is printed with: versions and hardware."""
+"""What every result is printed with: the pipeline's settings, versions and hardware."""
 
 import os
 import platform
@@ -10,8 +10,15 @@ import diffusers
 import numpy as np
 import scipy
 import torch
+from diffusers import DiffusionPipeline
 
 from audiosr_pipeline import __version__
+
+
+def settings_of(pipe: DiffusionPipeline) -> str:
+    """The numbers that a pipeline is configured with, and its scheduler."""
+    numbers = [f"{name} {value}" for name, value in pipe.config.items() if isinstance(value, int | float)]
+    return ", ".join([*numbers, type(pipe.scheduler).__name__])
 
 
 def software_and_hardware() -> Iterator[str]:

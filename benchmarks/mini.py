@@ -31,7 +31,7 @@ from audiosr_pipeline.metrics import evaluate_pair, round_to_16_bit
 from audiosr_pipeline.metrics.sample_format import ROUNDING_NOISE_POWER
 from audiosr_pipeline.pipelines.inputs import Clip
 from audiosr_pipeline.spectrogram import save_spectrogram_sheet
-from benchmarks.machine import software_and_hardware
+from benchmarks.machine import settings_of, software_and_hardware
 
 CUTOFF_FREQS = (4_000, 8_000)
 # Share-alike, unstated and per-file licences are left out, as in training.
@@ -358,8 +358,7 @@ def made_with(arguments: argparse.Namespace, pipe: AudioSRPipeline) -> Iterator[
     command += f" --limit {arguments.limit}" if arguments.limit else ""
     command += f" --output {shown(arguments.output)}" if arguments.output else ""
     yield f"`{command}`"
-    settings = [f"{name} {value}" for name, value in pipe.config.items() if name.startswith("default_")]
-    yield f"settings {', '.join(settings)}, {type(pipe.scheduler).__name__}"
+    yield f"settings {settings_of(pipe)}"
     yield from software_and_hardware()
 
 

@@ -18,7 +18,7 @@ import torch
 from tqdm import tqdm
 
 from audiosr_pipeline import AudioSRPipeline
-from benchmarks.machine import software_and_hardware
+from benchmarks.machine import settings_of, software_and_hardware
 from benchmarks.measuring import STEPS, peak_memory, timed
 from benchmarks.reference_speed import reference_speed
 
@@ -61,8 +61,7 @@ def speed_table(checkpoint: str) -> list[str]:
             shares = " | ".join(f"{100 * seconds[name] / total:.0f} %" for name in STEPS)
             factor = f"{statistics.median(runs[1:]):.2f} ({min(runs[1:]):.2f}-{max(runs[1:]):.2f})"
             lines.append(f"| {length:g} s, {'mono' if num_channels == 1 else 'stereo'} | {factor} | {shares} |")
-    settings = [f"{name} {value}" for name, value in pipe.config.items() if name.startswith("default_")]
-    lines += ["", f"- {checkpoint}: {', '.join(settings)}, {type(pipe.scheduler).__name__}"]
+    lines += ["", f"- {checkpoint}: {settings_of(pipe)}"]
     lines += [f"- {line}" for line in software_and_hardware()]
     lines += [f"- 16 kHz input, median and range of {REPEATS} runs after a warm-up, loading not counted"]
     return lines

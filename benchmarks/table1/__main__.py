@@ -28,7 +28,7 @@ from benchmarks.baselines.systems import (
 from benchmarks.data.demos import left_out
 from benchmarks.data.entries import LOWPASSES, Entry
 from benchmarks.data.find import find_entries
-from benchmarks.machine import software_and_hardware
+from benchmarks.machine import settings_of, software_and_hardware
 from benchmarks.table1.figures import TRUTH, draw_side_by_side, draw_speed
 from benchmarks.table1.layout import Table, markdown, write_rows
 from benchmarks.table1.measure import Competitor, Results, enhance, measure, sample
@@ -133,9 +133,7 @@ def made_with(arguments: argparse.Namespace, rows: Sequence[Competitor], results
         yield f"a sample: about {FAST_ENTRIES} clips, evenly spaced in each column, and as many of each if it has them"
     for row in rows:
         if isinstance(row.system, AudioSRPipeline):
-            config = row.system.config
-            settings = ", ".join(f"{name} {value}" for name, value in config.items() if name.startswith("default_"))
-            yield f"{row.name}: {settings}, {type(row.system.scheduler).__name__}"
+            yield f"{row.name}: {settings_of(row.system)}"
             entries = defaultdict(list)
             for result in results.rows:
                 if result.system == row.name:
