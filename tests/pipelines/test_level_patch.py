@@ -1,4 +1,4 @@
-"""With `level_patch`, the means over patches of the result are the first prediction's, the detail is the scheduler's."""
+"""With `level_patch`, means over patches of the result are the first prediction's, detail is the scheduler's."""
 
 import numpy as np
 import pytest
