@@ -2,7 +2,7 @@
 
 from audiosr_pipeline.metrics.bootstrap import Mean, bootstrap_means
 from audiosr_pipeline.metrics.edge import steady_edge
-from audiosr_pipeline.metrics.energy import octave_bands, octave_energy_error
+from audiosr_pipeline.metrics.energy import band_energy_error, octave_bands
 from audiosr_pipeline.metrics.level import loudness_change, loudness_lufs, peak_change_db
 from audiosr_pipeline.metrics.low_band import LowBandComparison, compare_low_bands
 from audiosr_pipeline.metrics.lsd import LSD_CONVENTIONS, log_spectral_distance, log_spectral_distances
@@ -14,6 +14,7 @@ __all__ = [
     "LSD_CONVENTIONS",
     "LowBandComparison",
     "Mean",
+    "band_energy_error",
     "bootstrap_means",
     "compare_low_bands",
     "evaluate_pair",
@@ -22,7 +23,6 @@ __all__ = [
     "loudness_change",
     "loudness_lufs",
     "octave_bands",
-    "octave_energy_error",
     "peak_change_db",
     "round_to_16_bit",
     "steady_edge",

@@ -6,12 +6,15 @@ import numpy as np
 import torch
 
 from audiosr_pipeline.metrics.edge import steady_edge
-from audiosr_pipeline.metrics.energy import octave_bands, octave_energy_error
+from audiosr_pipeline.metrics.energy import N_FFT, band_energy_error, octave_bands
 from audiosr_pipeline.metrics.level import loudness_change, peak_change_db
 from audiosr_pipeline.metrics.low_band import compare_low_bands
 from audiosr_pipeline.metrics.lsd import LSD_CONVENTIONS, distances_at_gains, silent_frames
 from audiosr_pipeline.metrics.power_spectrum import as_pair
 from audiosr_pipeline.metrics.variance_ratio import variance_ratio
+
+# Where full-band recordings end that have passed no codec, in Hz.
+TOP = (16_000.0, 20_000.0)
 
 
 def evaluate_pair(
@@ -41,6 +44,8 @@ def evaluate_pair(
           also as `..._gain_matched`, with the estimate multiplied by the gain that `compare_low_bands` finds.
         - `energy_error_db`: mean over the octaves above the cutoff of the absolute energy error, and with a cutoff
           `energy_error_db_{low}_{high}`: the signed error of the octave from `low` to `high` Hz.
+          `energy_error_below_edge_db`: the mean over octaves that end at `EDGE`. `top_energy_error_db`: the signed
+          error at 16-20 kHz, of a reference whose `EDGE` is above that.
         - `variance_ratio`: from the cutoff to `EDGE`.
         - `low_band_snr_db` and `low_band_snr_db_gain_matched`, `low_band_correlation`, `delay_samples` and
           `matching_gain_db`: what `compare_low_bands` finds, of all channels. Without a cutoff the delay and the
@@ -55,21 +60,16 @@ def evaluate_pair(
     """
     # Once, so that the metrics have nothing to convert.
     estimate, reference = (audio.numpy() for audio in as_pair(estimate, reference))
-    if cutoff_freq is not None:
-        octaves = octave_bands(cutoff_freq, sampling_rate)
+    octaves = [] if cutoff_freq is None else octave_bands(cutoff_freq, sampling_rate / 2)
     edge_freq = steady_edge(reference, sampling_rate)
     low_band = compare_low_bands(estimate, reference, cutoff_freq, sampling_rate)
     gain = math.nan if cutoff_freq is None else abs(low_band.gain)
     scores = lsd_scores(estimate, reference, cutoff_freq, edge_freq, gain, sampling_rate)
-    scores["energy_error_db"] = scores["variance_ratio"] = math.nan
+    scores |= energy_scores(estimate, reference, cutoff_freq, edge_freq, octaves, sampling_rate)
+    scores["variance_ratio"] = math.nan
     if cutoff_freq is not None:
-        errors = octave_energy_error(estimate, reference, cutoff_freq, sampling_rate)
-        scores["energy_error_db"] = float(errors.abs().mean())
-        scores["variance_ratio"] = float(
-            torch.nanmean(variance_ratio(estimate, reference, cutoff_freq, edge_freq, sampling_rate))
-        )
-        for (low, high), error in zip(octaves, errors.mean(0).tolist(), strict=True):
-            scores[f"energy_error_db_{low:.0f}_{high:.0f}"] = error
+        ratios = variance_ratio(estimate, reference, cutoff_freq, edge_freq, sampling_rate)
+        scores["variance_ratio"] = float(torch.nanmean(ratios))
     scores["low_band_snr_db"] = math.nan if cutoff_freq is None else low_band.snr_db
     scores["low_band_snr_db_gain_matched"] = math.nan if cutoff_freq is None else low_band.gain_matched_snr_db
     scores["low_band_correlation"] = low_band.correlation
@@ -115,4 +115,30 @@ def lsd_scores(
         for suffix, of_channels in zip(gains, distances, strict=True):
             for name, distance in zip(measured, of_channels.mean(0).tolist(), strict=True):
                 scores[f"{name}_{convention}{suffix}"] = distance
+    return scores
+
+
+def energy_scores(
+    estimate: np.ndarray,
+    reference: np.ndarray,
+    cutoff_freq: float | None,
+    edge_freq: float,
+    octaves: list[tuple[float, float]],
+    sampling_rate: int,
+) -> dict[str, float]:
+    """The energy errors of `evaluate_pair`; `octaves` are those above the cutoff."""
+    # At least a bin, as for the LSD to the edge.
+    has_edge = cutoff_freq is not None and edge_freq >= cutoff_freq + sampling_rate / N_FFT
+    below_edge = octave_bands(cutoff_freq, edge_freq) if has_edge else []
+    top = [TOP] if cutoff_freq is not None and cutoff_freq <= TOP[0] and edge_freq >= TOP[1] else []
+    errors = band_energy_error(estimate, reference, [*octaves, *below_edge, *top], sampling_rate)
+    of_octaves, of_below_edge, of_top = errors.split([len(octaves), len(below_edge), len(top)], dim=1)
+    # The mean of nothing is NaN.
+    scores = {
+        "energy_error_db": float(of_octaves.abs().mean()),
+        "energy_error_below_edge_db": float(of_below_edge.abs().mean()),
+        "top_energy_error_db": float(of_top.mean()),
+    }
+    for (low, high), error in zip(octaves, of_octaves.mean(0).tolist(), strict=True):
+        scores[f"energy_error_db_{low:.0f}_{high:.0f}"] = error
     return scores

@@ -23,6 +23,8 @@ OTHER_SCORES = {
     "LSD `apbwe`": "lsd_apbwe",
     "Variance ratio": "variance_ratio",
     "Energy error (dB)": "energy_error_db",
+    "Energy error to the edge (dB)": "energy_error_below_edge_db",
+    "16-20 kHz (dB)": "top_energy_error_db",
 }
 SPEED = "CPU-seconds per second of audio"
 # What `ssr_eval` gives a frame of digital silence.
@@ -187,7 +189,7 @@ def _how_to_read(table: Table) -> Iterator[str]:
     yield (
         "Edge: where the true recording's own content ends in most frames; above it nothing has to be made. HF: from "
         "the cutoff up. Variance ratio: 1 is as varied as the truth. Energy error: absolute, mean of the octaves above "
-        "the cutoff."
+        "the cutoff. 16-20 kHz: signed energy error there, of true recordings that go on above it."
     )
     yield (
         "Speed: processor time of the call, all clips of a system together; outputs that were stored have none. All "

@@ -17,7 +17,7 @@ from benchmarks.baselines.systems import Unprocessed, outputs_in, outputs_of
 from benchmarks.data.entries import Entry
 from benchmarks.data.find import find_entries
 from benchmarks.table1 import __main__ as table1
-from benchmarks.table1.layout import LSD, Table, markdown
+from benchmarks.table1.layout import LSD, OTHER_SCORES, Table, markdown
 from benchmarks.table1.measure import Competitor, Results, Row, content_of, key, measure, sample
 from tests.conftest import build_tiny_pipeline
 from tests.signals import noise
@@ -64,8 +64,7 @@ class Counting(Unprocessed):
 
 
 def row(clip: str, system: str, score: float, data: str = "music", cutoff_freq: int = 4_000) -> Row:
-    names = ("lsd_below_edge_ssr_eval", "lsd_hf_below_edge_ssr_eval", "lsd_apbwe", "variance_ratio", "energy_error_db")
-    scores = dict.fromkeys(names, score) | {LSD: score, "reference_edge_freq": 20_000.0, "reference_silent": 0.0}
+    scores = dict.fromkeys(OTHER_SCORES.values(), score) | {LSD: score, "reference_edge_freq": 20_000.0, "reference_silent": 0.0}
     name = f"{data}/paper/{cutoff_freq}/{clip}"
     return Row(name, data, clip, "music", "paper", cutoff_freq, system, "", 2.0, 0.5, 0, scores)
 

@@ -28,9 +28,11 @@ def test_every_score_is_named_and_none_hides_its_convention():
             for band in BANDS
         ),
         "energy_error_db",
-        "variance_ratio",
+        "energy_error_below_edge_db",
+        "top_energy_error_db",
         "energy_error_db_8000_16000",
         "energy_error_db_16000_24000",
+        "variance_ratio",
         "low_band_snr_db",
         "low_band_snr_db_gain_matched",
         "low_band_correlation",
@@ -53,7 +55,20 @@ def test_what_lies_above_the_truths_own_edge_does_not_count_below_it():
     # The filter's own pass band ripple is left, and the first bins of its slope where the edge is found late.
     assert scores["lsd_hf_below_edge_apbwe"] < 0.1
     assert scores["variance_ratio"] == pytest.approx(1, abs=0.05)
-    assert scores["energy_error_db_16000_24000"] > 40
+    assert scores["energy_error_db_16000_24000"] > 40 and scores["energy_error_db"] > 13
+    assert scores["energy_error_below_edge_db"] < 0.1
+    # The recording doesn't reach 16-20 kHz.
+    assert math.isnan(scores["top_energy_error_db"])
+
+
+def test_the_top_is_16_to_20_khz_with_its_sign():
+    truth = noise(0)
+    quieter = truth - 0.5 * signal.sosfiltfilt(
+        signal.butter(10, [15_000, 21_000], "bandpass", fs=48_000, output="sos"), truth
+    )
+    assert evaluate_pair(quieter, truth, 8_000)["top_energy_error_db"] == pytest.approx(-6.02, abs=0.05)
+    # Part of it was given.
+    assert math.isnan(evaluate_pair(quieter, truth, 17_000)["top_energy_error_db"])
 
 
 def test_the_error_per_octave_keeps_its_sign_and_the_mean_does_not():
@@ -75,6 +90,8 @@ def test_without_a_cutoff_there_is_no_new_band_to_score():
         *(f"{band}_{name}" for band in ("lsd_lf", "lsd_hf", "lsd_hf_below_edge") for name in CONVENTIONS),
         *(f"{band}_{name}_gain_matched" for band in BANDS for name in CONVENTIONS),
         "energy_error_db",
+        "energy_error_below_edge_db",
+        "top_energy_error_db",
         "variance_ratio",
         "low_band_snr_db",
         "low_band_snr_db_gain_matched",
