@@ -21,13 +21,13 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from scipy import ndimage, stats
+from scipy import ndimage
 from tqdm import tqdm
 
 from audiosr_pipeline import AudioSRPipeline
 from audiosr_pipeline.dsp.lowpass import lowpass
 from audiosr_pipeline.evaluate import SAMPLING_RATE, named_files, read_at_48_khz
-from audiosr_pipeline.metrics import evaluate_pair, round_to_16_bit
+from audiosr_pipeline.metrics import bootstrap_means, evaluate_pair, round_to_16_bit
 from audiosr_pipeline.metrics.sample_format import ROUNDING_NOISE_POWER
 from audiosr_pipeline.pipelines.inputs import Clip
 from audiosr_pipeline.spectrogram import save_spectrogram_sheet
@@ -248,8 +248,8 @@ def markdown(results: Results, clips: dict[str, np.ndarray], conditions: list[st
             f"## Low-passed at {cutoff_freq} Hz",
             "",
             "| System | LSD | LSD-LF | LSD-HF | LSD below edge | LSD-HF below edge | Energy error (dB) "
-            "| Variance ratio |",
-            "|---|---|---|---|---|---|---|---|",
+            "| Energy error below edge (dB) | Variance ratio |",
+            "|---|---|---|---|---|---|---|---|---|",
         ]
         for system in SYSTEMS:
             cells = [
@@ -260,6 +260,7 @@ def markdown(results: Results, clips: dict[str, np.ndarray], conditions: list[st
             ]
             cells += [
                 mean(results.scores(cutoff_freq, system, "energy_error_db"), 1),
+                mean(results.scores(cutoff_freq, system, "energy_error_below_edge_db"), 1),
                 mean(results.scores(cutoff_freq, system, "variance_ratio")),
             ]
             lines.append(f"| {system} | {' | '.join(cells)} |")
@@ -324,14 +325,12 @@ def mean(scores: np.ndarray, decimals: int = 2) -> str:
 
 
 def shuffled_less_own(results: Results, cutoff_freq: int, seed: int, name: str) -> str:
-    """Mean and 95 % interval (percentile bootstrap over the clips) of `SHUFFLED` less `OWN`, clip by clip."""
+    """Mean and 95 % interval (`bootstrap_means`) of `SHUFFLED` less `OWN`, clip by clip."""
     differences = results.scores(cutoff_freq, SHUFFLED[seed], name) - results.scores(cutoff_freq, OWN[seed], name)
-    differences = differences[np.isfinite(differences)]
-    if len(differences) < 2:
+    drawn = bootstrap_means(differences[:, None])[0]
+    if drawn is None or math.isnan(drawn.low):
         return "- (fewer than two clips)"
-    drawn = stats.bootstrap((differences,), np.mean, method="percentile", rng=0)
-    low, high = drawn.confidence_interval
-    return f"{differences.mean():+.2f} [{low:+.2f}, {high:+.2f}]"
+    return f"{drawn.value:+.2f} [{drawn.low:+.2f}, {drawn.high:+.2f}]"
 
 
 def write_rows(rows: list[dict[str, str | float]], path: Path) -> None:

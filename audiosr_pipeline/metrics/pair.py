@@ -127,9 +127,10 @@ def energy_scores(
     sampling_rate: int,
 ) -> dict[str, float]:
     """The energy errors of `evaluate_pair`; `octaves` are those above the cutoff."""
+    below_edge = []
     # At least a bin, as for the LSD to the edge.
-    has_edge = cutoff_freq is not None and edge_freq >= cutoff_freq + sampling_rate / N_FFT
-    below_edge = octave_bands(cutoff_freq, edge_freq) if has_edge else []
+    if cutoff_freq is not None and edge_freq >= cutoff_freq + sampling_rate / N_FFT:
+        below_edge = octave_bands(cutoff_freq, edge_freq)
     top = [TOP] if cutoff_freq is not None and cutoff_freq <= TOP[0] and edge_freq >= TOP[1] else []
     errors = band_energy_error(estimate, reference, [*octaves, *below_edge, *top], sampling_rate)
     of_octaves, of_below_edge, of_top = errors.split([len(octaves), len(below_edge), len(top)], dim=1)

@@ -526,7 +526,7 @@ class AudioSRPipeline(DiffusionPipeline):
                     break
                 model_input = self.scheduler.scale_model_input(latents, timestep)
                 velocity = self._predict(model_input, condition, timestep, self.guidance_scale, windows, progress)
-                if step == 0:
+                if step == 0 and self.config.level_patch:
                     expected = self._x_0(model_input, velocity, timestep)
                 latents = self.scheduler.step(velocity, timestep, latents, **step_arguments, return_dict=False)[0]
                 if callback_on_step_end is not None:

@@ -30,7 +30,7 @@ class AssemblySettings:
     num_inference_steps: int = setting(7, "denoising steps")
     guidance_scale: float = setting(1.0, "weight of the guidance")
     eta: float = setting(1.0, "noise added in each step, 0 to 1")
-    window_s: float = setting(2.56, "what the UNet sees at a time, in seconds: the length of its training's crops")
+    window_s: float = setting(10.24, "what the UNet sees at a time, in seconds; its training's crops may be shorter")
     level_patch: int = setting(5, "side in latents of the patches whose mean is the first prediction's; 0: none")
 
 

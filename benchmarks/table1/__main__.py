@@ -2,7 +2,8 @@
 
     python -m benchmarks.table1 --data DIR... --system NVSR-DNN=runs/nvsr-dnn/best --output benchmarks/results/table1.md
 
-Prints the table, and writes it, its rows (.csv), systems side by side (.png) and quality against speed (_speed.png).
+Prints the table, and writes it, its rows (.csv), systems side by side (.png), quality against speed (_speed.png) and
+what AudioSR does best and worst (_sheet.png).
 What is done is kept in `.cache/table1`, and a second run goes on from there. Exit code 1 if an output could not be
 compared.
 """
@@ -16,6 +17,8 @@ from pathlib import Path
 import numpy as np
 
 from audiosr_pipeline import AudioSRPipeline
+from audiosr_pipeline.evaluate import SAMPLING_RATE
+from audiosr_pipeline.spectrogram import save_spectrogram_sheet
 from benchmarks.baselines.systems import (
     GTMel,
     MelPredictor,
@@ -56,6 +59,11 @@ DESCRIPTIONS = {
     StoredOutputs: "outputs in `{source}`",
 }
 KINDS = ("speech", "music", "effects")
+# Of each kind, as many of the best and of the worst, by the LSD that digital silence and what is above the edge don't
+# decide.
+SHEET_CUTOFF_FREQ = 8_000
+SHEET_SCORE = "lsd_hf_below_edge_apbwe"
+NUM_BEST = 2
 
 
 def competitors(checkpoint: str, systems: dict[str, str]) -> tuple[list[Competitor], dict[str, str]]:
@@ -112,6 +120,26 @@ def side_by_side(
             heading = f"{kind}, cutoff {entry.cutoff_freq / 1000:g} kHz\n{entry.clip}"
             clips[heading] = audios | {TRUTH: item["reference"]}
     return clips
+
+
+def best_and_worst(
+    entries: Sequence[Entry], competitor: Competitor, results: Results
+) -> dict[str, dict[str, tuple[np.ndarray, int]]]:
+    """Rows of a sheet: before, after and truth of what a system does best and worst at `SHEET_CUTOFF_FREQ`, by kind."""
+    scores = {row.entry: row.scores[SHEET_SCORE] for row in results.rows if row.system == competitor.name}
+    scored = [e for e in entries if e.cutoff_freq == SHEET_CUTOFF_FREQ and not np.isnan(scores.get(e.name, np.nan))]
+    scored.sort(key=lambda entry: scores[entry.name])
+    sheet = {}
+    for kind in KINDS:
+        ranked = [entry for entry in scored if entry.kind == kind]
+        for entry in [*ranked[:NUM_BEST], *ranked[NUM_BEST:][-NUM_BEST:]]:
+            item = entry.read()
+            sheet[f"{kind}: {scores[entry.name]:.2f}\n{entry.clip[-24:]}"] = {
+                "before": (item["audio"], item["sampling_rate"]),
+                "after": (enhance(entry, item, competitor)[0], SAMPLING_RATE),
+                "truth": (item["reference"], SAMPLING_RATE),
+            }
+    return sheet
 
 
 def shown(path: str) -> str:
@@ -208,6 +236,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         draw_side_by_side(arguments.output.with_suffix(".png"), side_by_side(entries, rows, results))
         speed = arguments.output.with_name(f"{arguments.output.stem}_speed.png")
         draw_speed(speed, Table(results.rows, described))
+        own = next(row for row in rows if row.name == Path(arguments.checkpoint).name)
+        if sheet := best_and_worst(entries, own, results):
+            heading = f"{own.name}, low-passed at {SHEET_CUTOFF_FREQ / 1000:g} kHz: best and worst by {SHEET_SCORE}"
+            save_spectrogram_sheet(arguments.output.with_name(f"{arguments.output.stem}_sheet.png"), sheet, heading)
     print(table)
     return int(bool(results.failed))
 

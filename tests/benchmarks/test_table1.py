@@ -2,6 +2,7 @@
 
 import csv
 import dataclasses
+import math
 import re
 import shutil
 from pathlib import Path
@@ -64,7 +65,8 @@ class Counting(Unprocessed):
 
 
 def row(clip: str, system: str, score: float, data: str = "music", cutoff_freq: int = 4_000) -> Row:
-    scores = dict.fromkeys(OTHER_SCORES.values(), score) | {LSD: score, "reference_edge_freq": 20_000.0, "reference_silent": 0.0}
+    scores = dict.fromkeys([LSD, *OTHER_SCORES.values()], score)
+    scores |= {"reference_edge_freq": 20_000.0, "reference_silent": 0.0}
     name = f"{data}/paper/{cutoff_freq}/{clip}"
     return Row(name, data, clip, "music", "paper", cutoff_freq, system, "", 2.0, 0.5, 0, scores)
 
@@ -200,6 +202,24 @@ def test_nothing_published_names_a_folder_elsewhere():
     assert table1.shown("music=/home/me/songs") == "music=songs" and table1.shown("runs/best") == "runs/best"
 
 
+def test_the_sheet_has_the_best_and_the_worst_of_each_kind_once(tmp_path):
+    for index in range(6):
+        write(tmp_path / "songs" / f"{index}.wav", seed=index)
+    entries = find_entries(f"music={tmp_path / 'songs'}")
+    scores = {"0": 0.5, "1": 0.3, "2": math.nan, "3": 0.9, "4": 0.7, "5": 0.1}
+    rows = [
+        dataclasses.replace(row(clip, "A", score, cutoff_freq=cutoff_freq), scores={table1.SHEET_SCORE: score})
+        for clip, score in scores.items()
+        for cutoff_freq in (4_000, 8_000)
+    ]
+    system = Competitor("A", Unprocessed())
+    sheet = table1.best_and_worst(entries, system, Results(rows))
+    assert list(sheet) == ["music: 0.10\n5", "music: 0.30\n1", "music: 0.70\n4", "music: 0.90\n3"]
+    before, after, truth = sheet["music: 0.10\n5"].values()
+    assert np.array_equal(before[0], after[0]) and not np.array_equal(before[0], truth[0])
+    assert len(table1.best_and_worst(entries, system, Results([r for r in rows if r.clip in "013"]))) == 3
+
+
 def arguments(recordings: Path, page: Path, network: Path) -> list[str]:
     return ["--data", f"music={recordings}", str(page), "--system", f"NVSR-DNN={network}", "--checkpoint", "tiny"]
 
@@ -218,7 +238,7 @@ def test_the_command_writes_table_rows_and_figures_twice_the_same(run, tmp_path,
     assert run("--output", "results/table1.md") == 0
     printed = capsys.readouterr().out
     written = {path.name: path.read_bytes() for path in (tmp_path / "results").iterdir()}
-    assert set(written) == {"table1.md", "table1.csv", "table1.png", "table1_speed.png"}
+    assert set(written) == {"table1.md", "table1.csv", "table1.png", "table1_speed.png", "table1_sheet.png"}
     text = written["table1.md"].decode()
     assert printed.strip() == text.strip() and str(tmp_path) not in text
     for system in ("GT-Mel", "Unprocessed", "tiny", "NVSR-DNN"):
