@@ -35,9 +35,22 @@ def new_band_level_db(out) -> float:
     return float(10 * np.log10(np.mean(out.generated[0] ** 2) / np.mean(out.audios[0] ** 2)))
 
 
-def test_it_weighs_at_most_30_mb():
-    size = sum(path.stat().st_size for path in (WEIGHTS / "audiosr-mini").rglob("*") if path.is_file())
-    assert size <= 30e6
+def test_it_weighs_at_most_30_mb_and_so_does_the_one_for_speech():
+    def size(name: str) -> int:
+        return sum(path.stat().st_size for path in (WEIGHTS / name).rglob("*") if path.is_file())
+
+    assert size("audiosr-mini") <= 30e6
+    # Of its own it has only the UNet.
+    assert size("audiosr-mini-speech") - 16_000 <= size("audiosr-mini/unet")
+
+
+def test_the_one_for_speech_makes_another_new_band(mini, speech):
+    pipe = AudioSRPipeline.from_pretrained("audiosr-mini-speech")
+    pipe.set_progress_bar_config(disable=True)
+    general, fine_tuned = (p([speech], 22_050, generator=torch.Generator().manual_seed(0)) for p in (mini, pipe))
+    assert fine_tuned.reports[0].model == "audiosr-mini-speech"
+    assert fine_tuned.reports[0].low_band_error_db < -50 and -60 < new_band_level_db(fine_tuned) < -10
+    assert not np.allclose(general.generated, fine_tuned.generated, atol=1e-4)
 
 
 def test_it_adds_highs_and_leaves_the_lows(mini, speech):

@@ -13,7 +13,9 @@ import numpy as np
 import torch
 from diffusers import AudioLDM2UNet2DConditionModel, AutoencoderDC, AutoencoderKL, DiffusionPipeline, SchedulerMixin
 from diffusers.pipelines.pipeline_loading_utils import LOADABLE_CLASSES
+from diffusers.utils import SAFETENSORS_WEIGHTS_NAME
 from diffusers.utils.torch_utils import randn_tensor
+from safetensors.torch import load_file
 from torch import Tensor
 from torch.nn.functional import avg_pool2d
 from transformers import SpeechT5HifiGan
@@ -44,6 +46,8 @@ LOADABLE_CLASSES.update({part.__module__: {} for part in (MelFeatureExtractor, I
 logger = logging.getLogger(__name__)
 
 WEIGHTS = Path(__file__).parents[1] / "weights"
+# What the fine-tuned models of the package share.
+BASE = "audiosr-mini"
 # What the reference passes for "no condition", in latents before their scaling.
 UNCONDITIONAL_LATENT = -11.4981
 LOWEST_CUTOFF_FREQ = 1_000.0
@@ -146,11 +150,19 @@ class AudioSRPipeline(DiffusionPipeline):
     @classmethod
     def from_pretrained(cls, pretrained_model_name_or_path: str | Path, **kwargs: Any) -> "AudioSRPipeline":
         """Loads a pipeline: from a folder if there is one of that name, else a model that ships with the package
-        ("audiosr-mini"), else from the Hub. Arguments as `DiffusionPipeline.from_pretrained`."""
+        ("audiosr-mini", "audiosr-mini-speech"), else from the Hub. Arguments as `DiffusionPipeline.from_pretrained`."""
         name = str(pretrained_model_name_or_path)
-        if not Path(name).is_dir() and (WEIGHTS / name).is_dir():
-            name = str(WEIGHTS / name)
-        return super().from_pretrained(name, **kwargs)
+        own = WEIGHTS / name
+        if Path(name).is_dir() or not own.is_dir():
+            return super().from_pretrained(name, **kwargs)
+        if (own / "model_index.json").is_file():
+            return super().from_pretrained(str(own), **kwargs)
+        # Fine-tuned: only the UNet's weights are its own. Copied in, they take the dtype and the device asked for.
+        pipe = super().from_pretrained(str(WEIGHTS / BASE), **kwargs)
+        if "unet" not in kwargs:
+            pipe.unet.load_state_dict(load_file(own / "unet" / SAFETENSORS_WEIGHTS_NAME))
+        pipe.register_to_config(_name_or_path=str(own))
+        return pipe
 
     @classmethod
     def from_single_file(

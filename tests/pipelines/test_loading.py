@@ -257,6 +257,46 @@ def test_a_bundled_model_is_loaded_by_its_name(bundled):
     assert pipe(AUDIO, 16_000).reports[0].model == "bundled-model"
 
 
+@pytest.fixture
+def fine_tuned(bundled, tmp_path, monkeypatch):
+    """A second model of that package, which has a UNet alone: the state dict that it holds."""
+    monkeypatch.setattr(audiosr, "BASE", "bundled-model")
+    unet = AudioSRPipeline.from_pretrained("bundled-model").unet
+    with torch.no_grad():
+        for parameter in unet.parameters():
+            parameter.mul_(1.25)
+    unet.save_pretrained(tmp_path / "weights" / "fine-tuned" / "unet")
+    return unet.state_dict()
+
+
+@only_mini
+def test_of_a_fine_tuned_model_only_the_unet_is_stored(fine_tuned):
+    pipe, base = (AudioSRPipeline.from_pretrained(name) for name in ("fine-tuned", "bundled-model"))
+    for name in NETWORKS:
+        expected = fine_tuned if name == "unet" else getattr(base, name).state_dict()
+        loaded = getattr(pipe, name).state_dict()
+        assert all(torch.equal(loaded[key], expected[key]) for key in expected), name
+    assert pipe.config.default_num_inference_steps == 7
+    pipe.set_progress_bar_config(disable=True)
+    assert pipe(AUDIO, 16_000).reports[0].model == "fine-tuned"
+
+
+@only_mini
+def test_a_fine_tuned_model_takes_the_arguments_that_others_do(fine_tuned):
+    half = AudioSRPipeline.from_pretrained("fine-tuned", dtype=torch.bfloat16)
+    assert all(torch.equal(half.unet.state_dict()[key], value.bfloat16()) for key, value in fine_tuned.items())
+    unet = AudioSRPipeline.from_pretrained("bundled-model").unet
+    pipe = AudioSRPipeline.from_pretrained("fine-tuned", unet=unet, default_num_inference_steps=1)
+    assert pipe.unet is unet and pipe.config.default_num_inference_steps == 1
+
+
+@only_mini
+def test_a_fine_tuned_model_is_saved_whole(fine_tuned, tmp_path):
+    AudioSRPipeline.from_pretrained("fine-tuned").save_pretrained(tmp_path / "saved")
+    loaded = AudioSRPipeline.from_pretrained(tmp_path / "saved").unet.state_dict()
+    assert all(torch.equal(loaded[key], value) for key, value in fine_tuned.items())
+
+
 @only_mini
 def test_a_folder_goes_before_a_bundled_model(bundled, folder):
     os.symlink(folder, "bundled-model")
