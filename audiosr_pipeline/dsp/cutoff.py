@@ -20,6 +20,8 @@ SMOOTHING_HZ = 150.0
 # to fall, and 60 dB and more below the spectrum's peak, where the quiet highs of dark sounds may be content still.
 RESIDUE_BELOW_BAND_DB = 20.0
 RESIDUE_BELOW_PEAK_DB = 60.0
+# Dither with shaped noise gathers at the Nyquist frequency; below it there is then nothing, for half an octave or more.
+SHAPED_NOISE_GAP_OCTAVES = 0.5
 
 
 def find_cutoff(audio: np.ndarray, sampling_rate: int = 48_000) -> float:
@@ -48,7 +50,8 @@ def find_bandwidth(audio: np.ndarray, sampling_rate: int = 48_000) -> float:
 
     A frequency has content if the long-term power there is within 90 dB of the peak and above the noise that rounding
     to 16 bit makes. It is on a skirt if it lies 8 dB or more below the band that ends a tenth of it lower. It is
-    residue if, from there up, all lies 20 dB or more below that band and 60 dB or more below the peak. The edge is
+    residue if, from there up, all lies 20 dB or more below that band and 60 dB or more below the peak; so is what
+    reaches up to the Nyquist frequency, 60 dB or more below the peak, above half an octave without content. The edge is
     where the level is still within 3 dB of the band.
 
     Args:
@@ -71,6 +74,7 @@ def find_bandwidth(audio: np.ndarray, sampling_rate: int = 48_000) -> float:
     present = power > threshold
     smoothed = ndimage.uniform_filter1d(np.where(present, power, 0.0), round(SMOOTHING_HZ / bin_hz))
     level_db = 10 * np.log10(np.maximum(smoothed, 0.01 * threshold))
+    present[_find_shaped_noise(present, level_db) :] = False
     present[_find_residue(level_db, bin_hz) :] = False
     for edge in np.flatnonzero(present)[::-1]:
         expected_db = _extrapolate(level_db, edge)
@@ -94,6 +98,18 @@ def _find_residue(level_db: np.ndarray, bin_hz: float) -> int:
         if loudest_above[start] <= band_db - RESIDUE_BELOW_BAND_DB:
             return int(start)
     return len(level_db)
+
+
+def _find_shaped_noise(present: np.ndarray, level_db: np.ndarray) -> int:
+    """The bin where the noise begins that shaped dither leaves in the upper half; `len(present)` without it."""
+    num_bins = len(present)
+    bins = np.flatnonzero(present)
+    for below, start in zip(bins[:-1], bins[1:], strict=True):
+        is_gap = start >= num_bins / 2 and start >= below * 2**SHAPED_NOISE_GAP_OCTAVES
+        # Noise, not a tone: up to the Nyquist frequency, whose own bin may be empty.
+        if is_gap and present[start:].mean() > 0.5 and present[-2]:
+            return int(start) if level_db[start:].max() <= level_db.max() - RESIDUE_BELOW_PEAK_DB else num_bins
+    return num_bins
 
 
 def _extrapolate(level_db: np.ndarray, edge: int) -> np.ndarray:

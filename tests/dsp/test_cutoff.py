@@ -158,6 +158,29 @@ def test_a_gap_does_not_end_a_band_that_returns():
     assert find_bandwidth(shaped(level_db)) == pytest.approx(14_000, abs=24)
 
 
+def sloping_band_and(top_db: float, top_freq: float = 20_000) -> np.ndarray:
+    """A band that a gentle low-pass ends, to which a residue at the top lies too near; between them nothing."""
+
+    def level_db(frequency: np.ndarray) -> np.ndarray:
+        slope_db = -60 - 40 * np.log2(np.maximum(frequency, 11_000) / 11_000)
+        levels = [0 * frequency, slope_db, np.full_like(frequency, top_db)]
+        return np.select([frequency < 1_000, frequency < 13_500, frequency >= top_freq], levels, -300)
+
+    return shaped(level_db)
+
+
+def test_the_noise_of_shaped_dither_is_not_content():
+    assert find_bandwidth(sloping_band_and(-70)) < 14_000
+
+
+def test_what_a_gap_parts_from_the_band_is_content_if_it_is_loud_or_a_tone_or_reaches_down():
+    assert find_bandwidth(sloping_band_and(-50)) > 23_500
+    whine = tone(21_000, seconds=2.0, amplitude=1e-4)
+    assert find_bandwidth(sloping_band_and(-300) + whine) == pytest.approx(21_000, abs=125)
+    # The gap has less than half an octave.
+    assert find_bandwidth(sloping_band_and(-70, 16_000)) > 23_500
+
+
 def test_the_noise_around_a_tone_is_no_residue():
     """It lies 85 dB below the tone on both sides: what ends there is a tone, not a band."""
     assert find_bandwidth(tone(3_000) + noise(amplitude=3e-4)) > 23_500
