@@ -60,8 +60,8 @@ DESCRIPTIONS = {
 }
 KINDS = ("speech", "music", "effects")
 # Of each kind, as many of the best and of the worst, by the LSD that digital silence and what is above the edge don't
-# decide.
-SHEET_CUTOFF_FREQ = 8_000
+# decide, where there is much to make.
+SHEET_HIGHEST_CUTOFF = 8_000
 SHEET_SCORE = "lsd_hf_below_edge_apbwe"
 NUM_BEST = 2
 
@@ -125,16 +125,16 @@ def side_by_side(
 def best_and_worst(
     entries: Sequence[Entry], competitor: Competitor, results: Results
 ) -> dict[str, dict[str, tuple[np.ndarray, int]]]:
-    """Rows of a sheet: before, after and truth of what a system does best and worst at `SHEET_CUTOFF_FREQ`, by kind."""
+    """Rows of a sheet: before, after and truth of what a system does best and worst, of each kind."""
     scores = {row.entry: row.scores[SHEET_SCORE] for row in results.rows if row.system == competitor.name}
-    scored = [e for e in entries if e.cutoff_freq == SHEET_CUTOFF_FREQ and not np.isnan(scores.get(e.name, np.nan))]
+    scored = [e for e in entries if e.cutoff_freq <= SHEET_HIGHEST_CUTOFF and not np.isnan(scores.get(e.name, np.nan))]
     scored.sort(key=lambda entry: scores[entry.name])
     sheet = {}
     for kind in KINDS:
         ranked = [entry for entry in scored if entry.kind == kind]
         for entry in [*ranked[:NUM_BEST], *ranked[NUM_BEST:][-NUM_BEST:]]:
             item = entry.read()
-            sheet[f"{kind}: {scores[entry.name]:.2f}\n{entry.clip[-24:]}"] = {
+            sheet[f"{kind}, {entry.cutoff_freq / 1000:g} kHz: {scores[entry.name]:.2f}\n{entry.clip[-24:]}"] = {
                 "before": (item["audio"], item["sampling_rate"]),
                 "after": (enhance(entry, item, competitor)[0], SAMPLING_RATE),
                 "truth": (item["reference"], SAMPLING_RATE),
@@ -238,7 +238,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         draw_speed(speed, Table(results.rows, described))
         own = next(row for row in rows if row.name == Path(arguments.checkpoint).name)
         if sheet := best_and_worst(entries, own, results):
-            heading = f"{own.name}, low-passed at {SHEET_CUTOFF_FREQ / 1000:g} kHz: best and worst by {SHEET_SCORE}"
+            heading = f"{own.name}: best and worst by {SHEET_SCORE}"
             save_spectrogram_sheet(arguments.output.with_name(f"{arguments.output.stem}_sheet.png"), sheet, heading)
     print(table)
     return int(bool(results.failed))
