@@ -70,7 +70,9 @@ def _mean_level(mel: Tensor) -> Tensor:
     return (2 * mel).exp().mean().log() / 2
 
 
-def split_bands(audio: np.ndarray, bandwidth: float, sampling_rate: int = 48_000) -> np.ndarray:
+def split_bands(
+    audio: np.ndarray, bandwidth: float, sampling_rate: int = 48_000, out: np.ndarray | None = None
+) -> np.ndarray:
     """The part of `audio` below `bandwidth`: linear phase, no delay, flat up to 250 Hz below it, 90 dB down from it on.
 
     What is left, `audio - split_bands(audio, bandwidth)`, is the complementary high band: two signals joined by such
@@ -80,23 +82,27 @@ def split_bands(audio: np.ndarray, bandwidth: float, sampling_rate: int = 48_000
         audio: Waveforms `(channels, num_samples)`, float32.
         bandwidth: Where the low band ends in Hz, above 250; from the Nyquist frequency on, all of it is low band.
         sampling_rate: Rate of `audio` in Hz.
+        out: Array for what is returned, which may be `audio` itself; None makes a new one.
 
     Returns:
         The low band, same shape, float32.
     """
+    low = np.empty_like(audio) if out is None else out
     if bandwidth >= sampling_rate / 2:
-        return audio.copy()
+        low[:] = audio
+        return low
     num_taps, beta = signal.kaiserord(STOP_DB, TRANSITION_HZ / (sampling_rate / 2))
     taps = signal.firwin(num_taps | 1, bandwidth - TRANSITION_HZ / 2, window=("kaiser", beta), fs=sampling_rate)
     margin = len(taps) // 2
-    low = np.empty_like(audio)
     # In blocks: one convolution of ten minutes would need several copies of them in double precision.
     for channel, filtered in zip(audio, low, strict=True):
+        # What comes before a block, which may have been overwritten.
+        before = np.zeros(margin)
         for start in range(0, len(channel), BLOCK_SAMPLES):
             stop = min(start + BLOCK_SAMPLES, len(channel))
-            first, last = max(0, start - margin), min(len(channel), stop + margin)
-            padding = (margin - (start - first), margin - (last - stop))
-            block = np.pad(channel[first:last].astype(np.float64), padding)
+            last = min(len(channel), stop + margin)
+            block = np.concatenate([before, channel[start:last], np.zeros(margin - (last - stop))])
+            before = block[stop - start : stop - start + margin]
             filtered[start:stop] = signal.fftconvolve(block, taps, mode="valid")
     return low
 
@@ -125,9 +131,9 @@ def replace_low_band(
         The joined waveform, and the new band alone, both of the same shape: their difference is the input's own band.
     """
     joined, new_band = out or (np.empty_like(audio), np.empty_like(generated))
-    np.subtract(generated, split_bands(generated, bandwidth, sampling_rate), out=new_band)
+    np.subtract(generated, split_bands(generated, bandwidth, sampling_rate, out=joined), out=new_band)
     new_band *= gate
-    np.subtract(audio, split_bands(audio, bandwidth, sampling_rate), out=joined)
+    np.subtract(audio, split_bands(audio, bandwidth, sampling_rate, out=joined), out=joined)
     joined *= gate
     np.subtract(audio, joined, out=joined)
     joined += new_band

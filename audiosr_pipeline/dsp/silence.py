@@ -35,22 +35,21 @@ def silence_gate(audio: np.ndarray, sampling_rate: int = 48_000) -> np.ndarray:
     return gate
 
 
-def end_fades(num_samples: int, sampling_rate: int = 48_000) -> np.ndarray:
-    """A gain that rises over the first 5 ms of a clip and falls over its last.
+def fade_ends(gain: np.ndarray, sampling_rate: int = 48_000) -> np.ndarray:
+    """Lets a gain rise over the first 5 ms of a clip and fall over its last, in place.
 
     A clip that is cut abruptly has a step at its ends, which lies at all frequencies: a band that ends with a fade
     leaves the bands beside it alone.
 
     Args:
-        num_samples: Length of the clip.
-        sampling_rate: Its rate in Hz.
+        gain: `(num_samples,)`, float32; it is changed.
+        sampling_rate: Rate of the clip in Hz.
 
     Returns:
-        Gain `(num_samples,)`, float32.
+        The same array.
     """
     num_fade = round(FADE_S * sampling_rate)
-    fade = ((np.arange(min(num_samples, num_fade)) + 0.5) / num_fade).astype(np.float32)
-    gain = np.ones(num_samples, np.float32)
+    fade = ((np.arange(min(len(gain), num_fade)) + 0.5) / num_fade).astype(np.float32)
     gain[: len(fade)] *= fade
-    gain[num_samples - len(fade) :] *= fade[::-1]
+    gain[len(gain) - len(fade) :] *= fade[::-1]
     return gain

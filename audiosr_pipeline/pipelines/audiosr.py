@@ -30,7 +30,7 @@ from audiosr_pipeline.dsp.low_band import (
 )
 from audiosr_pipeline.dsp.lowpass import lowpass
 from audiosr_pipeline.dsp.resample import resample, resampled_length
-from audiosr_pipeline.dsp.silence import end_fades, silence_gate
+from audiosr_pipeline.dsp.silence import fade_ends, silence_gate
 from audiosr_pipeline.dsp.windows import Window, merge_windows, split_windows
 from audiosr_pipeline.models.feature_extractor import MelFeatureExtractor
 from audiosr_pipeline.models.vocoder import ISTFTVocoder
@@ -640,13 +640,14 @@ class AudioSRPipeline(DiffusionPipeline):
             # Channel by channel, the new band into the waveform's memory: a copy of ten minutes of stereo takes 230 MB.
             for channel in range(len(audio)):
                 own = slice(channel, channel + 1)
-                gate = silence_gate(audio[own], self.sampling_rate)
-                gate *= end_fades(len(gate), self.sampling_rate)
+                gate = fade_ends(silence_gate(audio[own], self.sampling_rate), self.sampling_rate)
                 places = joined[own], new_band[own]
                 replace_low_band(waveform[own], audio[own], found.bandwidth, gate, out=places)
                 del gate
                 below = found.bandwidth - TRANSITION_HZ
-                error_power += _power(split_bands(joined[own] - audio[own], below)) / len(audio)
+                difference = joined[own] - audio[own]
+                error_power += _power(split_bands(difference, below, out=difference)) / len(audio)
+                del difference
             measured = {
                 "low_band_error_db": _ratio_db(error_power, _power(audio)),
                 "level_change_db": _ratio_db(_power(joined), _power(audio)),

@@ -8,7 +8,7 @@ import numpy as np
 from audiosr_pipeline.dsp.low_band import split_bands
 from audiosr_pipeline.dsp.lowpass import lowpass
 from audiosr_pipeline.dsp.resample import resample
-from audiosr_pipeline.dsp.silence import end_fades
+from audiosr_pipeline.dsp.silence import fade_ends
 from audiosr_pipeline.metrics.level import SHORTEST_S, loudness_lufs
 
 SAMPLING_RATE = 48_000
@@ -61,7 +61,7 @@ def make_stimuli(versions: Mapping[str, np.ndarray], bandwidth: float) -> dict[s
     first = next(iter(versions))
     _check(versions, first)
     num_samples = min(audio.shape[-1] for audio in versions.values())
-    fades = end_fades(num_samples)
+    fades = fade_ends(np.ones(num_samples, np.float32))
     cut = {system: audio[:, :num_samples] * fades for system, audio in versions.items()}
     band_levels = {system: _rms_db(split_bands(audio, bandwidth)) for system, audio in cut.items()}
     matches = {system: band_levels[first] - level for system, level in band_levels.items()}

@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import fft, signal
 
+from audiosr_pipeline.dsp import low_band
 from audiosr_pipeline.dsp.low_band import (
     BLOCK_SAMPLES,
     HIGHEST_RISE,
@@ -153,6 +154,15 @@ def test_any_length_and_bandwidth(num_samples, channels, bandwidth):
     assert np.isfinite(low).all()
     for index, channel in enumerate(audio):
         assert np.array_equal(split_bands(channel[None], bandwidth)[0], low[index])
+
+
+@pytest.mark.parametrize("num_blocks", [1, 2, 2.5])
+def test_in_place_blocks_do_not_see_what_is_written(num_blocks, monkeypatch):
+    audio = noise(1.0)
+    expected = split_bands(audio, 4_000)
+    monkeypatch.setattr(low_band, "BLOCK_SAMPLES", round(48_000 / num_blocks))
+    assert split_bands(audio, 4_000, out=audio) is audio
+    assert np.abs(audio - expected).max() < 1e-6
 
 
 @pytest.mark.parametrize("bandwidth", BANDWIDTHS)
