@@ -52,6 +52,8 @@ BASE = "audiosr-mini"
 UNCONDITIONAL_LATENT = -11.4981
 LOWEST_CUTOFF_FREQ = 1_000.0
 OVERLAP_FRAMES, FADE_FRAMES = 16, 8
+# A vocoder hears less far than the UNet: longer windows would only take memory.
+VOCODER_FRAMES = 64
 ROWS_PER_CALL = 4
 PIPELINE_FILE = '''"""Lets `DiffusionPipeline.from_pretrained(folder, custom_pipeline=folder, ...)` find the class."""
 
@@ -590,7 +592,7 @@ class AudioSRPipeline(DiffusionPipeline):
         """
         assert prepared.mel is not None
         scale = self.vae_scale_factor
-        windows = self._windows(mel.shape[2] // scale)
+        windows = self._windows(mel.shape[2] // scale, VOCODER_FRAMES)
         input_mel, cutoff_freq = prepared.mel, prepared.inspection.cutoff_freq
         edges = self.feature_extractor.mel_edges
 
@@ -735,9 +737,10 @@ class AudioSRPipeline(DiffusionPipeline):
         num_bins = self.feature_extractor.n_mels // self.vae_scale_factor
         return 1, self.unet.config.out_channels, num_latent_frames, num_bins
 
-    def _windows(self, num_frames: int) -> list[Window]:
-        """The windows of a clip of `num_frames` latent frames."""
-        return split_windows(num_frames, self.window_frames, min(OVERLAP_FRAMES, self.window_frames // 2))
+    def _windows(self, num_frames: int, longest: int | None = None) -> list[Window]:
+        """The windows of a clip of `num_frames` latent frames, none longer than `longest`."""
+        length = self.window_frames if longest is None else min(self.window_frames, longest)
+        return split_windows(num_frames, length, min(OVERLAP_FRAMES, length // 2))
 
     def _scheduler_takes(self, argument: str) -> bool:
         """Whether the scheduler's step has an argument of that name."""
