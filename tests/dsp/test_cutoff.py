@@ -176,6 +176,7 @@ def test_the_noise_of_shaped_dither_is_not_content():
 def test_what_a_gap_parts_from_the_band_is_content_if_it_is_loud_or_a_tone_or_reaches_down():
     assert find_bandwidth(sloping_band_and(-50)) > 23_500
     whine = tone(21_000, seconds=2.0, amplitude=1e-4)
+    # As of a chord: half the smoothing over 150 Hz, and two bins of the window's main lobe.
     assert find_bandwidth(sloping_band_and(-300) + whine) == pytest.approx(21_000, abs=125)
     # The gap has less than half an octave.
     assert find_bandwidth(sloping_band_and(-70, 16_000)) > 23_500
