@@ -40,7 +40,7 @@ def test_it_weighs_at_most_30_mb_and_so_does_the_one_for_speech():
         return sum(path.stat().st_size for path in (WEIGHTS / name).rglob("*") if path.is_file())
 
     assert size("audiosr-mini") <= 30e6
-    # Of its own it has only the UNet.
+    # Of its own it has only the UNet, and a setting.
     assert size("audiosr-mini-speech") - 16_000 <= size("audiosr-mini/unet")
 
 
@@ -51,6 +51,14 @@ def test_the_one_for_speech_makes_another_new_band(mini, speech):
     assert fine_tuned.reports[0].model == "audiosr-mini-speech"
     assert fine_tuned.reports[0].low_band_error_db < -50 and -60 < new_band_level_db(fine_tuned) < -10
     assert not np.allclose(general.generated, fine_tuned.generated, atol=1e-4)
+
+
+def test_the_one_for_speech_has_a_setting_of_its_own_that_can_be_changed(mini, tmp_path):
+    pipe = AudioSRPipeline.from_pretrained("audiosr-mini-speech")
+    assert (mini.config.level_guidance, pipe.config.level_guidance) == (1.0, 1.2)
+    pipe.save_pretrained(tmp_path)
+    assert AudioSRPipeline.from_pretrained(tmp_path).config.level_guidance == 1.2
+    assert AudioSRPipeline.from_pretrained("audiosr-mini-speech", level_guidance=1.0).config.level_guidance == 1.0
 
 
 def test_it_adds_highs_and_leaves_the_lows(mini, speech):

@@ -56,8 +56,7 @@ def limit_rise(mel: Tensor, input_mel: Tensor, cutoff_freq: float, mel_edges: np
         mel_edges: See `num_low_mels`.
     """
     low = num_low_mels(cutoff_freq, mel_edges)
-    # The first bin above is partly the input's.
-    above, below = mel[..., low + 1 : low + 1 + NUM_BESIDE], input_mel[..., max(0, low - NUM_BESIDE) : low]
+    above, below = mel[..., low : low + NUM_BESIDE], input_mel[..., max(0, low - NUM_BESIDE) : low]
     if not above.numel() or not below.numel():
         return
     rise = (_mean_level(above) - _mean_level(below).to(mel.device) - HIGHEST_RISE).clamp(min=0)

@@ -1,6 +1,7 @@
 """AudioSR (arXiv:2309.07314) as a diffusers pipeline."""
 
 import inspect
+import json
 import logging
 import math
 from collections.abc import Callable, Iterator
@@ -103,9 +104,13 @@ class AudioSRPipeline(DiffusionPipeline):
         level_patch: Side in latents of the patches in which the result's mean follows the UNet's first prediction: odd,
             or 0 for what the scheduler ends with, as published. The first prediction is made from noise alone, so it
             is the expected level; few steps of a small UNet wander about it, audible in steady sounds.
+        level_predictions: First predictions, each from a noise of its own, whose mean gives the level. One should not
+            depend on the noise, but a small UNet's does.
+        level_guidance: Factor of the guidance scale in the first step, above 0. What is expected varies less than what
+            comes: an expected fricative is too weak and an expected pause too loud. A factor above 1 makes up for that.
 
     Raises:
-        ValueError: If `level_patch` is neither odd nor 0.
+        ValueError: If `level_patch` is neither odd nor 0, `level_predictions` below 1, or `level_guidance` not above 0.
     """
 
     model_cpu_offload_seq = "unet->vae->vocoder"
@@ -124,9 +129,15 @@ class AudioSRPipeline(DiffusionPipeline):
         default_eta: float = 1.0,
         window_s: float = 10.24,
         level_patch: int = 0,
+        level_predictions: int = 1,
+        level_guidance: float = 1.0,
     ):
         if level_patch < 0 or (level_patch and level_patch % 2 == 0):
             raise ValueError(f"level_patch={level_patch}; accepted are 0 (none) and odd numbers of latents.")
+        if level_predictions < 1:
+            raise ValueError(f"level_predictions={level_predictions}; accepted are whole numbers from 1 on.")
+        if not 0 < level_guidance < math.inf:
+            raise ValueError(f"level_guidance={level_guidance}; accepted are numbers above 0, 1 changes nothing.")
         super().__init__()
         self.register_modules(
             vae=vae, unet=unet, vocoder=vocoder, feature_extractor=feature_extractor, scheduler=scheduler
@@ -137,6 +148,8 @@ class AudioSRPipeline(DiffusionPipeline):
             default_eta=default_eta,
             window_s=window_s,
             level_patch=level_patch,
+            level_predictions=level_predictions,
+            level_guidance=level_guidance,
         )
         self._interrupt = False
         self.sampling_rate = feature_extractor.sampling_rate if feature_extractor is not None else 48_000
@@ -159,8 +172,10 @@ class AudioSRPipeline(DiffusionPipeline):
             return super().from_pretrained(name, **kwargs)
         if (own / "model_index.json").is_file():
             return super().from_pretrained(str(own), **kwargs)
-        # Fine-tuned: only the UNet's weights are its own. Copied in, they take the dtype and the device asked for.
-        pipe = super().from_pretrained(str(WEIGHTS / BASE), **kwargs)
+        # Fine-tuned: the UNet's weights are its own, and some settings. Copied in, the weights take the dtype and the
+        # device asked for.
+        settings = json.loads((own / "settings.json").read_text())
+        pipe = super().from_pretrained(str(WEIGHTS / BASE), **{**settings, **kwargs})
         if "unet" not in kwargs:
             pipe.unet.load_state_dict(load_file(own / "unet" / SAFETENSORS_WEIGHTS_NAME))
         pipe.register_to_config(_name_or_path=str(own))
@@ -508,7 +523,7 @@ class AudioSRPipeline(DiffusionPipeline):
         """Runs the scheduler from noise to latents, for clips of equal latent length.
 
         A clip's channels share its noise, so no panning is invented. The UNet sees windows; its predictions are merged
-        before each of the scheduler's steps. The result's level is the first prediction's (`level_patch`).
+        before each of the scheduler's steps. The result's level is the first predictions' (`level_patch`).
 
         Args:
             noise: One tensor per clip, see `prepare_latents`.
@@ -534,14 +549,21 @@ class AudioSRPipeline(DiffusionPipeline):
         windows = self._windows(latents.shape[2])
         timesteps = self.scheduler.timesteps
         self._guidance_scale, self._num_timesteps = guidance_scale, len(timesteps)
-        with self.progress_bar(total=len(timesteps) * len(windows)) as progress:
+        num_others = self.config.level_predictions - 1 if self.config.level_patch else 0
+        with self.progress_bar(total=(len(timesteps) + num_others) * len(windows)) as progress:
             for step, timestep in enumerate(timesteps):
                 if self.interrupt:
                     break
                 model_input = self.scheduler.scale_model_input(latents, timestep)
-                velocity = self._predict(model_input, condition, timestep, self.guidance_scale, windows, progress)
+                scale = self.guidance_scale * (self.config.level_guidance if step == 0 else 1)
+                velocity = self._predict(model_input, condition, timestep, scale, windows, progress)
                 if step == 0 and self.config.level_patch:
-                    expected = self._x_0(model_input, velocity, timestep)
+                    expected = self._x_0(model_input, velocity, timestep) / (1 + num_others)
+                    for _ in range(num_others):
+                        other = randn_tensor(latents.shape, rows, latents.device) * self.scheduler.init_noise_sigma
+                        other = self.scheduler.scale_model_input(other, timestep)
+                        velocity_of_other = self._predict(other, condition, timestep, scale, windows, progress)
+                        expected += self._x_0(other, velocity_of_other, timestep) / (1 + num_others)
                 latents = self.scheduler.step(velocity, timestep, latents, **step_arguments, return_dict=False)[0]
                 if callback_on_step_end is not None:
                     tensors = {"latents": latents} if "latents" in (callback_on_step_end_tensor_inputs or ()) else {}

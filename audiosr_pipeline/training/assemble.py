@@ -32,6 +32,8 @@ class AssemblySettings:
     eta: float = setting(1.0, "noise added in each step, 0 to 1")
     window_s: float = setting(10.24, "what the UNet sees at a time, in seconds; its training's crops may be shorter")
     level_patch: int = setting(5, "side in latents of the patches whose mean is the first prediction's; 0: none")
+    level_predictions: int = setting(2, "first predictions whose mean that is")
+    level_guidance: float = setting(1.0, "factor of the guidance scale in the first step")
 
 
 def assemble(settings: AssemblySettings) -> None:
@@ -47,5 +49,7 @@ def assemble(settings: AssemblySettings) -> None:
         default_eta=settings.eta,
         window_s=settings.window_s,
         level_patch=settings.level_patch,
+        level_predictions=settings.level_predictions,
+        level_guidance=settings.level_guidance,
     )
     pipe.save_pretrained(settings.output)

@@ -1,8 +1,8 @@
 """The systems of the table. All have the pipeline's call, so that the table is a loop.
 
 What the loop hands them is a dict, a form of audio that the pipeline takes too: `audio` and `sampling_rate`. What only
-looks like a system needs more of it (`benchmarks.data.entries` has all of it): GT-Mel `reference`, the true recording
-at 48 kHz; stored outputs `name`, or `outputs`, by which they are found.
+looks like a system needs more of it (`benchmarks.data.entries` has all of it): GT-Mel and `TrueStage` the true
+recording at 48 kHz, `reference`; stored outputs `name`, or `outputs`, by which they are found.
 """
 
 import json
@@ -117,13 +117,57 @@ class GTMel:
         generator: torch.Generator | None = None,
     ) -> Output:
         """Resynthesises `audio["reference"]`, `(channels, num_samples)` at 48 kHz."""
-        if not isinstance(audio, Mapping) or "reference" not in audio:
-            raise ValueError("GT-Mel needs the true recording: pass a dict that has it as 'reference'.")
-        clip = Clip(audio["reference"], SAMPLING_RATE, is_flat=False)
+        clip = Clip(_reference_of(audio, "GT-Mel"), SAMPLING_RATE, is_flat=False)
         # With everything below the cutoff nothing is low-passed, and the mel spectrogram is that of the whole band.
         prepared = self.pipe.preprocess(clip, cutoff_freq=SAMPLING_RATE / 2)
         waveform = clip.audio if prepared.mel is None else self.pipe.vocode(prepared.mel, prepared)
         return Output([waveform])
+
+
+class TrueStage:
+    """The pipeline with the truth in place of what its UNet makes: what the stages behind the UNet lose by themselves.
+
+    Unlike GT-Mel it has the input's low band, as the pipeline's outputs have. A clip that the pipeline leaves alone is
+    left alone here too.
+
+    Args:
+        pipe: AudioSR.
+        through_autoencoder: Whether the autoencoder encodes and decodes the true mel spectrogram, before the vocoder.
+    """
+
+    def __init__(self, pipe: AudioSRPipeline, through_autoencoder: bool):
+        self.pipe, self.through_autoencoder = pipe, through_autoencoder
+
+    def __call__(
+        self,
+        audio: Mapping[str, Any],
+        sampling_rate: int | None = None,
+        generator: torch.Generator | None = None,
+    ) -> Output:
+        """Enhances `audio["audio"]`, with the highs of `audio["reference"]`."""
+        reference = _reference_of(audio, "a true stage")
+        (clip,) = load_clips(audio, sampling_rate)
+        prepared = self.pipe.preprocess(clip)
+        waveform = None
+        if prepared.mel is not None:
+            # One channel for each row: equal channels share one.
+            rows = [prepared.row_of_channel.index(row) for row in range(len(prepared.mel))]
+            true = torch.from_numpy(prepared.gain * (reference[rows] - reference[rows].mean(-1, keepdims=True)))
+            num_samples = prepared.mel.shape[2] * self.pipe.feature_extractor.hop_length
+            mel = self.pipe.feature_extractor(nn.functional.pad(true, (0, num_samples - true.shape[-1])))
+            if self.through_autoencoder:
+                waveform = self.pipe.decode(self.pipe.encode(mel), prepared)
+            else:
+                waveform = self.pipe.vocode(mel, prepared)
+        joined, _, _ = self.pipe.replace_low_band(waveform, prepared, {}, None)
+        return Output([joined])
+
+
+def _reference_of(audio: Any, name: str) -> np.ndarray:
+    """The true recording `(channels, num_samples)` at 48 kHz, of what the loop hands over."""
+    if not isinstance(audio, Mapping) or "reference" not in audio:
+        raise ValueError(f"{name} needs the true recording: pass a dict that has it as 'reference'.")
+    return audio["reference"]
 
 
 class NUWaveSystem(ClipSystem):

@@ -24,7 +24,7 @@ from audiosr_pipeline.models.feature_extractor import MelFeatureExtractor
 from audiosr_pipeline.training.cliff import continue_band
 from audiosr_pipeline.training.dataset import crop_generators, find_recordings
 from audiosr_pipeline.training.loop import Batch, TrainingSettings, launch, other_default, setting, train
-from benchmarks.baselines.nu_wave import NUWave, training_levels
+from benchmarks.baselines.nu_wave import NUWave, sampling_scheduler, training_levels
 from benchmarks.baselines.nvsr import NVSRDNN, NVSRResUNet
 
 WIDTH = "first width as published (NVSR-DNN: 512, NVSR-ResUNet: 32, NU-Wave: 64) of a network as deep; 0: mini"
@@ -73,11 +73,13 @@ class NUWaveSettings(BaselineSettings):
             "learning_rate": 3e-5,
             "batch_size": 36,
             "crop_s": 32_768 / 48_000,
+            "sampling_share": 0.0,
         },
     }
 
     output: str = other_default("output", "runs/nu-wave")
     crop_s: float = other_default("crop_s", 0.32)
+    sampling_share: float = setting(1.0, "share of the crops whose noise is that of one of the eight steps of sampling")
 
 
 def build(network: type[ModelMixin], settings: TrainingSettings) -> ModelMixin:
@@ -113,13 +115,16 @@ def train_mel_predictor(settings: TrainingSettings, network: type[ModelMixin]) -
 def train_nu_wave(settings: TrainingSettings) -> None:
     """Trains with the logarithm of the L1 distance of the noise, at noise levels that lie anywhere in the schedule.
 
+    Of a thousand levels so drawn, as published, six are below that of the sampling's third last step, and a new band is
+    made below it. So a share of the crops has the levels of sampling alone, each as often: short runs need it.
+
     Raises:
         As `train` and `find_recordings`.
     """
     accelerator = launch(settings)
     recordings = find_recordings(settings.data, settings.licences)
     model = build(NUWave, settings).train()
-    levels = training_levels()
+    levels, sampled = training_levels(), sampling_scheduler().alphas_cumprod.sqrt()
 
     def loss_of(batch: Batch, generator: torch.Generator) -> Tensor:
         audio = batch["audio"]
@@ -127,7 +132,11 @@ def train_nu_wave(settings: TrainingSettings) -> None:
         # Between the ends of a step drawn at random, uniformly.
         steps = torch.stack([torch.randint(1, len(levels), (), generator=g) for g in generators])
         positions = torch.stack([torch.rand((), generator=g) for g in generators])
-        level = torch.lerp(levels[steps], levels[steps - 1], positions).to(audio.device)
+        level = torch.lerp(levels[steps], levels[steps - 1], positions)
+        # Spread evenly over the steps, and over the share.
+        step_of_sampling = batch["index"].cpu() % len(sampled)
+        is_sampled = torch.stack([torch.rand((), generator=g) for g in generators]) < settings.sampling_share
+        level = torch.where(is_sampled, sampled[step_of_sampling], level).to(audio.device)
         noise = randn_tensor(audio.shape, generators, audio.device)
         noisy = level[:, None] * audio + (1 - level[:, None].square()).sqrt() * noise
         with accelerator.autocast():

@@ -24,6 +24,7 @@ from benchmarks.baselines.systems import (
     MelPredictor,
     NUWaveSystem,
     StoredOutputs,
+    TrueStage,
     Unprocessed,
     load_system,
     outputs_of,
@@ -50,8 +51,11 @@ PAGE_SYSTEMS = {
     "aero": "AERO",
     "aero_64": "AERO",
 }
+# AudioSR with the truth in place of what its UNet makes: by name, whether the autoencoder's part is done.
+TRUE_STAGES = {"True mel": False, "True latents": True}
 DESCRIPTIONS = {
     GTMel: "the true recording's mel spectrogram through the vocoder",
+    TrueStage: "`{source}` with the truth in place of what its UNet makes, and the input's low band",
     Unprocessed: "the input, resampled",
     AudioSRPipeline: "latent diffusion, `{source}`",
     MelPredictor: "predicts the mel spectrogram, then the same vocoder, `{source}`",
@@ -80,6 +84,7 @@ def competitors(checkpoint: str, systems: dict[str, str]) -> tuple[list[Competit
     vocoder = _content_of(pipe, checkpoint)
     rows = [
         Competitor("GT-Mel", GTMel(pipe), (vocoder,)),
+        *(Competitor(name, TrueStage(pipe, through), (vocoder,)) for name, through in TRUE_STAGES.items()),
         Competitor("Unprocessed", Unprocessed()),
         Competitor(Path(checkpoint).name, pipe, (vocoder,)),
     ]
@@ -192,7 +197,8 @@ def parse(argv: Sequence[str] | None) -> tuple[argparse.ArgumentParser, argparse
     arguments.system = [tuple(argument.partition("=")[::2]) for argument in arguments.system]
     if bad := [name for name, source in arguments.system if not name or not source]:
         parser.error(f"--system {bad[0]} is not NAME=SOURCE")
-    names = ["GT-Mel", "Unprocessed", Path(arguments.checkpoint).name, *(name for name, _ in arguments.system)]
+    names = ["GT-Mel", *TRUE_STAGES, "Unprocessed", Path(arguments.checkpoint).name]
+    names += [name for name, _ in arguments.system]
     names += {f"{name} (page)" for name in PAGE_SYSTEMS.values()}
     if twice := [name for name, times in Counter(names).items() if times > 1]:
         parser.error(f"there are two systems named {twice[0]}: give each a name of its own")

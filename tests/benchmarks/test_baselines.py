@@ -14,7 +14,7 @@ from audiosr_pipeline.dsp.resample import resample
 from benchmarks.baselines import systems, train
 from benchmarks.baselines.nu_wave import NUWave, sampling_scheduler, training_levels
 from benchmarks.baselines.nvsr import NVSRDNN, NVSRResUNet
-from benchmarks.baselines.systems import GTMel, MelPredictor, NUWaveSystem, Unprocessed
+from benchmarks.baselines.systems import GTMel, MelPredictor, NUWaveSystem, TrueStage, Unprocessed
 from tests.signals import band_limited, music_like, noise, rms, speech_like
 
 TRUTH = noise(0.7, seed=2, tilt_db=-3)
@@ -191,6 +191,30 @@ def test_gt_mel_is_the_vocoder_of_the_truth_whatever_the_input_is(tiny_pipeline)
     with torch.no_grad():
         expected = tiny_pipeline.vocoder(mel[:, 0]).numpy()[:, : TRUTH.shape[-1]] / gain
     assert np.abs(first - expected).max() < 1e-4 * np.abs(expected).max()
+    with pytest.raises(ValueError, match="needs the true recording"):
+        system(INPUT, sampling_rate=48_000)
+
+
+@pytest.mark.parametrize("through_autoencoder", [False, True])
+def test_a_true_stage_makes_its_highs_of_the_truth_at_the_inputs_level(tiny_pipeline, monkeypatch, through_autoencoder):
+    mels = []
+
+    def vocode(mel, prepared):
+        mels.append(mel)
+        # Louder than the input, in its band too.
+        return 10 * TRUTH
+
+    monkeypatch.setattr(tiny_pipeline, "vocode", vocode)
+    system = TrueStage(tiny_pipeline, through_autoencoder)
+    out = system({"audio": INPUT, "sampling_rate": 48_000, "reference": TRUTH}).audios[0]
+    gain = 0.5 / np.abs(INPUT - INPUT.mean()).max()
+    padded = np.pad(gain * (TRUTH - TRUTH.mean()), ((0, 0), (0, -TRUTH.shape[-1] % 7_680)))
+    mel = tiny_pipeline.feature_extractor(torch.from_numpy(padded.astype(np.float32)))
+    # Within float32; a random autoencoder changes it beyond recognition.
+    assert mels[0].shape == mel.shape and torch.allclose(mels[0], mel, atol=1e-3) != through_autoencoder
+    inner = slice(2_400, -2_400)
+    assert rms(band_limited(out - INPUT, 3_500)[:, inner]) < 10 ** (-50 / 20) * rms(INPUT)
+    assert rms(out - INPUT) > rms(TRUTH - INPUT)
     with pytest.raises(ValueError, match="needs the true recording"):
         system(INPUT, sampling_rate=48_000)
 

@@ -98,7 +98,17 @@ def test_one_loud_channel_does_not_move_the_others_away():
     assert float((mel[0] - mel[1]).mean()) == pytest.approx(2.0, abs=1e-5)
 
 
-@pytest.mark.parametrize("cutoff_freq", [0, 23_900, 24_000])
+def test_the_first_bin_above_counts():
+    """Where a band ends in a cliff, the first bin that is generated may be the loudest by far."""
+    own, mel = flat_mel(0.0), flat_mel(0.0)
+    low = num_low_mels(19_500, MEL_EDGES)
+    mel[..., low] += 5.0
+    limit_rise(mel, own, 19_500, MEL_EDGES)
+    # Among six, it makes the mean power 5 - ln(6) / 2 nepers, 4.1, of which 0.35 may stay.
+    assert float((mel - flat_mel(0.0))[..., low].mean()) == pytest.approx(5 - 4.1 + 0.35, abs=0.02)
+
+
+@pytest.mark.parametrize("cutoff_freq", [0, 24_100])
 def test_without_a_band_on_each_side_nothing_is_compared(cutoff_freq):
     mel = flat_mel(5.0)
     limit_rise(mel, flat_mel(0.0), cutoff_freq, MEL_EDGES)

@@ -1,4 +1,7 @@
-"""With `level_patch`, means over patches of the result are the first prediction's, detail is the scheduler's."""
+"""With `level_patch`, means over patches of the result are the first prediction's, detail is the scheduler's.
+
+`level_guidance` guides that prediction alone.
+"""
 
 import numpy as np
 import pytest
@@ -69,3 +72,56 @@ def test_latents_whose_denoising_was_interrupted_are_left_alone():
 def test_patches_without_a_middle_are_refused(level_patch):
     with pytest.raises(ValueError, match=rf"level_patch={level_patch}; accepted are 0 \(none\) and odd"):
         build_tiny_pipeline(level_patch=level_patch)
+
+
+def test_the_level_is_the_mean_of_predictions_from_noises_of_their_own():
+    pipe = build_tiny_pipeline(level_patch=5, level_predictions=3)
+    pipe.scheduler.set_timesteps(4)
+    begin = float(pipe.scheduler.timesteps[0])
+
+    def velocity(latents, condition, timestep):
+        # The first one, two and three times; then of the last.
+        first = len([call for call in pipe.unet.calls if call[2] == begin])
+        return exact_velocity(torch.full_like(latents, float(first)), pipe.scheduler)(latents, condition, timestep)
+
+    pipe.unet = KnownVelocity(pipe.unet.config, velocity)
+    start, generator = pipe.prepare_latents(16, seeded()), seeded(1)
+    # Two channels, which share their noises.
+    result = pipe.denoise([start], [torch.zeros(2, 16, 16, 32)], 1.0, 0.0, [generator])[0]
+    # (1 + 2 + 3) / 3, within float32.
+    assert (result - 2).abs().max() < 1e-3
+    noises = [latents for latents, _, timestep in pipe.unet.calls if timestep == begin]
+    assert len(noises) == 3 and len(pipe.unet.calls) == 6
+    assert all(torch.equal(*channels) for channels in noises)
+    # Of 16384 numbers of two independent noises: 0 +- 0.011.
+    assert abs((noises[0] * noises[1]).mean()) < 0.05 and abs((noises[1] * noises[2]).mean()) < 0.05
+
+
+@pytest.mark.parametrize(("guidance_scale", "level"), [(1.0, 2.5), (2.0, 4.0)])
+def test_the_first_step_alone_is_guided_by_the_factor(guidance_scale, level):
+    pipe = build_tiny_pipeline(level_patch=5, level_guidance=1.5)
+    pipe.scheduler.set_timesteps(4)
+
+    def velocity(latents, condition, timestep):
+        # 2 with the condition, which is 0, and 1 without.
+        x_0 = torch.where(condition[:, :1, :1, :1] == 0, 2.0, 1.0).expand_as(latents)
+        return exact_velocity(x_0, pipe.scheduler)(latents, condition, timestep)
+
+    pipe.unet = KnownVelocity(pipe.unet.config, velocity)
+    start = pipe.prepare_latents(16, seeded())
+    result = pipe.denoise([start], [torch.zeros(1, 16, 16, 32)], guidance_scale, 0.0, [seeded()])[0]
+    # 1.5 times the scale away from 1, within float32; unguided steps see one row.
+    assert (result - level).abs().max() < 1e-3
+    rows = [len(latents) for latents, _, _ in pipe.unet.calls]
+    assert rows == ([2, 1, 1, 1] if guidance_scale == 1 else [2, 2, 2, 2])
+
+
+def test_no_prediction_at_all_is_refused():
+    with pytest.raises(ValueError, match="level_predictions=0; accepted are whole numbers from 1 on"):
+        build_tiny_pipeline(level_predictions=0)
+
+
+@pytest.mark.parametrize("level_guidance", [0, -1.0, float("inf"), float("nan")])
+def test_factors_that_guide_nowhere_are_refused(level_guidance):
+    with pytest.raises(ValueError, match=rf"level_guidance={level_guidance}; accepted are numbers above 0"):
+        build_tiny_pipeline(level_guidance=level_guidance)

@@ -29,6 +29,8 @@ SETTINGS = {
         "window_s": 0.64,
         # Younger than the folder.
         "level_patch": 0,
+        "level_predictions": 1,
+        "level_guidance": 1.0,
     },
     "official": {
         "default_num_inference_steps": 8,
@@ -37,6 +39,8 @@ SETTINGS = {
         "window_s": 0.64,
         # Younger than the folder.
         "level_patch": 0,
+        "level_predictions": 1,
+        "level_guidance": 1.0,
     },
 }
 CLASSES = {
