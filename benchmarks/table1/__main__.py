@@ -12,6 +12,7 @@ import argparse
 import sys
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -70,12 +71,26 @@ SHEET_SCORE = "lsd_hf_below_edge_apbwe"
 NUM_BEST = 2
 
 
-def competitors(checkpoint: str, systems: dict[str, str]) -> tuple[list[Competitor], dict[str, str]]:
+@dataclass(frozen=True)
+class Further(Competitor):
+    """A row of `--system`.
+
+    Attributes:
+        kind: The only kind of clips that it takes, as NU-Wave and AudioSR-Speech in the paper; empty if it takes all.
+    """
+
+    kind: str = ""
+
+    def takes(self, entry: Entry) -> bool:
+        return super().takes(entry) and self.kind in ("", entry.kind)
+
+
+def competitors(checkpoint: str, systems: Sequence[tuple[str, str, str]]) -> tuple[list[Competitor], dict[str, str]]:
     """The rows of the table, and what each is, by name.
 
     Args:
         checkpoint: Of AudioSR, whose vocoder the predictors of mel spectrograms share.
-        systems: What each further row is loaded from (`load_system`), by name.
+        systems: Kind of clips, name and source (`load_system`) of each further row; see `Further`.
 
     Raises:
         As `load_system`.
@@ -89,14 +104,15 @@ def competitors(checkpoint: str, systems: dict[str, str]) -> tuple[list[Competit
         Competitor(Path(checkpoint).name, pipe, (vocoder,)),
     ]
     sources = dict.fromkeys((row.name for row in rows), checkpoint)
-    for name, source in systems.items():
+    for kind, name, source in systems:
         system = load_system(source, pipe)
-        rows.append(Competitor(name, system, (vocoder, _content_of(system, source))))
+        rows.append(Further(name, system, (vocoder, _content_of(system, source)), kind=kind))
         sources[name] = source
     for row in rows:
         if isinstance(row.system, AudioSRPipeline):
             row.system.set_progress_bar_config(disable=True)
     described = {row.name: DESCRIPTIONS[type(row.system)].format(source=shown(sources[row.name])) for row in rows}
+    described |= {name: f"{described[name]}, {kind} alone" for kind, name, _ in systems if kind}
     for role, name in PAGE_SYSTEMS.items():
         rows.append(Competitor(f"{name} (page)", outputs_of(role), role=role))
         described[f"{name} (page)"] = "its files on the demo page"
@@ -157,7 +173,8 @@ def shown(path: str) -> str:
 def made_with(arguments: argparse.Namespace, rows: Sequence[Competitor], results: Results) -> Iterator[str]:
     """Command line, settings, versions and hardware."""
     command = f"python -m benchmarks.table1 --data {' '.join(map(shown, arguments.data))}"
-    command += "".join(f" --system {name}={shown(source)}" for name, source in arguments.system)
+    for kind, name, source in arguments.system:
+        command += f" --system {kind}{':' * bool(kind)}{name}={shown(source)}"
     command += f" --checkpoint {shown(arguments.checkpoint)} --lowpass {arguments.lowpass}"
     command += " --fast" * arguments.fast
     command += f" --output {shown(str(arguments.output))}" if arguments.output else ""
@@ -186,25 +203,33 @@ def parse(argv: Sequence[str] | None) -> tuple[argparse.ArgumentParser, argparse
         nargs="+",
         action="extend",
         default=[],
-        metavar="NAME=SOURCE",
-        help="further rows: a trained baseline's folder, a folder of outputs, or a checkpoint of AudioSR",
+        metavar="[KIND:]NAME=SOURCE",
+        help="further rows, of speech, music or effects alone if a KIND is named: a trained baseline's folder, a "
+        "folder of outputs, or a checkpoint of AudioSR",
     )
     parser.add_argument("--checkpoint", default="audiosr-mini", help="what from_pretrained takes; default: %(default)s")
     parser.add_argument("--lowpass", choices=LOWPASSES, default="paper", help="default: %(default)s")
     parser.add_argument("--fast", action="store_true", help=f"about {FAST_ENTRIES} clips: minutes")
     parser.add_argument("--output", type=Path, help="Markdown file; rows and figures go beside it")
     arguments = parser.parse_args(argv)
-    arguments.system = [tuple(argument.partition("=")[::2]) for argument in arguments.system]
-    if bad := [name for name, source in arguments.system if not name or not source]:
+    arguments.system = [_further(argument) for argument in arguments.system]
+    if bad := [name for _, name, source in arguments.system if not name or not source]:
         parser.error(f"--system {bad[0]} is not NAME=SOURCE")
     names = ["GT-Mel", *TRUE_STAGES, "Unprocessed", Path(arguments.checkpoint).name]
-    names += [name for name, _ in arguments.system]
+    names += [name for _, name, _ in arguments.system]
     names += {f"{name} (page)" for name in PAGE_SYSTEMS.values()}
     if twice := [name for name, times in Counter(names).items() if times > 1]:
         parser.error(f"there are two systems named {twice[0]}: give each a name of its own")
     if arguments.output and arguments.output.suffix != ".md":
         parser.error(f"--output {arguments.output} has to end in .md: rows and figures go beside it under that name")
     return parser, arguments
+
+
+def _further(argument: str) -> tuple[str, str, str]:
+    """Kind, name and source of a `--system`; what isn't there is empty."""
+    name, _, source = argument.partition("=")
+    kind, _, of_kind = name.partition(":")
+    return (kind, of_kind, source) if kind in KINDS else ("", name, source)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -222,7 +247,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             for role in entry.outputs
             if role not in PAGE_SYSTEMS
         ]
-        rows, described = competitors(arguments.checkpoint, dict(arguments.system))
+        rows, described = competitors(arguments.checkpoint, arguments.system)
     except (OSError, ValueError) as error:
         parser.error(" ".join(str(error).split()))
     if arguments.fast:

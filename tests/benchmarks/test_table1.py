@@ -262,6 +262,17 @@ def test_the_command_writes_table_rows_and_figures_twice_the_same(run, tmp_path,
     assert (tmp_path / "results" / "again.png").read_bytes() == written["table1.png"]
 
 
+def test_a_system_of_one_kind_takes_that_kind_alone(run, recordings, page, tmp_path):
+    _, arguments = table1.parse(["--data", "x", "--system", "music:Own=network", "All:of=network"])
+    assert arguments.system == [("music", "Own", "network"), ("", "All:of", "network")]
+    rows, described = table1.competitors("tiny", arguments.system)
+    own, of_all = (row for row in rows if row.name in ("Own", "All:of"))
+    entries = [*find_entries(f"music={recordings}"), *find_entries(str(page))]
+    assert {entry.kind for entry in entries if own.takes(entry)} == {"music"}
+    assert all(of_all.takes(entry) for entry in entries)
+    assert described["Own"].endswith(", music alone") and "alone" not in described["All:of"]
+
+
 def test_an_output_that_does_not_fit_is_exit_code_1(run, page, tmp_path, capsys):
     write(page / "vis_event_3" / "audiosr.wav", num_samples=12_000)
     assert run() == 1
@@ -274,6 +285,7 @@ def test_an_output_that_does_not_fit_is_exit_code_1(run, page, tmp_path, capsys)
     ("more", "message"),
     [
         (["--system", "A"], "--system A is not NAME=SOURCE"),
+        (["--system", "music:=x"], "is not NAME=SOURCE"),
         (["--system", "NVSR-DNN=x"], "two systems named NVSR-DNN"),
         (["--system", "A=nowhere/at/all"], "nowhere/at/all"),
         (["--data", "esc50=nowhere"], "ESC-50 comes from"),
