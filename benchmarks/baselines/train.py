@@ -115,8 +115,8 @@ def train_mel_predictor(settings: TrainingSettings, network: type[ModelMixin]) -
 def train_nu_wave(settings: TrainingSettings) -> None:
     """Trains with the logarithm of the L1 distance of the noise, at noise levels that lie anywhere in the schedule.
 
-    Of a thousand levels so drawn, as published, six are below that of the sampling's fourth last step, where quiet highs
-    are made. So a share of the crops has the levels of sampling alone, each as often: short runs need it.
+    Of a thousand levels so drawn, as published, six are below that of the sampling's fourth last step, where quiet
+    highs are made. So a share of the crops has the levels of sampling alone, each as often: short runs need it.
 
     Raises:
         As `train` and `find_recordings`.

@@ -91,6 +91,33 @@ def test_nu_waves_schedules():
     assert (sample - clean).abs().max() < 3e-4
 
 
+@pytest.mark.parametrize("sampling_share", [0.0, 1.0])
+def test_nu_wave_is_trained_at_its_samplings_levels_or_anywhere(monkeypatch, sampling_share):
+    seen, losses = [], []
+
+    class Recorder(torch.nn.Module):
+        save_pretrained = None
+
+        def forward(self, noisy, condition, level):
+            seen.append((noisy, level))
+            return torch.zeros_like(noisy)
+
+    monkeypatch.setattr(train, "build", lambda network, settings: Recorder())
+    monkeypatch.setattr(train, "find_recordings", lambda data, licences: ([], []))
+    monkeypatch.setattr(train, "train", lambda accelerator, model, loss_of, *more: losses.append(loss_of))
+    train.train_nu_wave(train.NUWaveSettings(data=("none",), sampling_share=sampling_share))
+    silence = torch.zeros(16, 4_800)
+    loss = losses[0]({"audio": silence, "lowpassed": silence, "index": torch.arange(16)}, torch.Generator())
+    ((noisy, level),) = seen
+    # All noise, of the level's complement: 0.8 of its standard deviation on average, within 5 % for 4800 numbers.
+    deviation = (1 - level.square()).sqrt()
+    assert torch.allclose(noisy.abs().mean(-1) / deviation, torch.full((16,), 0.798), rtol=0.05)
+    assert float(loss) == pytest.approx(np.log(0.798), abs=0.02)
+    sampled = torch.isin(level, sampling_scheduler().alphas_cumprod.sqrt())
+    assert sampled.all() if sampling_share else not sampled.any()
+    assert len(level.unique()) == (8 if sampling_share else 16)
+
+
 @pytest.mark.parametrize("name", ["nvsr-dnn", "nvsr-resunet", "nu-wave"])
 def test_training_lowers_the_loss_and_gives_a_system(name, tmp_path, monkeypatch, tiny_pipeline):
     folder = tmp_path / "data"
