@@ -174,7 +174,8 @@ class AudioSRPipeline(DiffusionPipeline):
             return super().from_pretrained(str(own), **kwargs)
         # Fine-tuned: the UNet's weights are its own, and some settings. Copied in, the weights take the dtype and the
         # device asked for.
-        settings = json.loads((own / "settings.json").read_text())
+        file = own / "settings.json"
+        settings = json.loads(file.read_text()) if file.is_file() else {}
         pipe = super().from_pretrained(str(WEIGHTS / BASE), **{**settings, **kwargs})
         if "unet" not in kwargs:
             pipe.unet.load_state_dict(load_file(own / "unet" / SAFETENSORS_WEIGHTS_NAME))
