@@ -112,6 +112,7 @@ def test_nu_wave_is_trained_at_its_samplings_levels_or_anywhere(monkeypatch, sam
     # All noise, of the level's complement: 0.8 of its standard deviation on average, within 5 % for 4800 numbers.
     deviation = (1 - level.square()).sqrt()
     assert torch.allclose(noisy.abs().mean(-1) / deviation, torch.full((16,), 0.798), rtol=0.05)
+    # The mean of 16 of their logarithms, within 2 %.
     assert float(loss) == pytest.approx(np.log(0.798), abs=0.02)
     sampled = torch.isin(level, sampling_scheduler().alphas_cumprod.sqrt())
     assert sampled.all() if sampling_share else not sampled.any()
