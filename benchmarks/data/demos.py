@@ -7,15 +7,20 @@ Not all of it can be compared. `LEFT_OUT` says what can't and why; whatever it n
 are by cross-correlation with the truth, levels by least squares below the cutoff. Levels that differ from the truth's
 by up to 1 dB are in, and so are outputs that end up to 0.12 s early, to be compared as far as they go. VoiceFixer's
 page and AERO's music are at 44.1 kHz: nothing there is above 22.05 kHz, in the truth neither.
+
+Of the pages' music half is left out for what the systems were given. So the true recordings of all of it are there a
+second time, low-passed here: `MUSIC_DATA`.
 """
 
 import csv
 import re
 from collections import defaultdict
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 
-from benchmarks.data.entries import Entry
+from benchmarks.data.entries import CUTOFF_FREQS as RECORDINGS_CUTOFF_FREQS
+from benchmarks.data.entries import Entry, lowpassed
 from benchmarks.data.recordings import IncompleteDataError
 
 # Frequency in Hz above which a group's systems had to make anew, by the first pattern that its name matches.
@@ -44,6 +49,7 @@ PAGES = {
     "aero": "aero-page",
     "voicefixer": "voicefixer-page",
 }
+MUSIC_DATA = "page-music"
 # Patterns of group and role.
 LEFT_OUT = {
     (r"gen_|nuwave2_lj_", r".*"): "there is no true recording",
@@ -74,9 +80,9 @@ def reason_left_out(group: str, role: str) -> str | None:
 
 
 def demo(folder: Path | str, lowpass_name: str = "paper") -> Iterator[Entry]:
-    """The groups of a folder that can be compared, with the outputs that can.
+    """The groups of a folder that can be compared, with the outputs that can; then its true recordings of music.
 
-    The input is the page's. Where that is left out (NU-Wave's), it is the truth, low-passed.
+    The input is the page's. Where that is left out (NU-Wave's), and for music, it is the truth, low-passed.
 
     Args:
         folder: With `groups.csv`, whose files lie below the folder's folder's folder.
@@ -88,17 +94,21 @@ def demo(folder: Path | str, lowpass_name: str = "paper") -> Iterator[Entry]:
     """
     root = Path(folder).resolve().parents[1]
     groups: dict[str, dict[str, Path]] = defaultdict(dict)
-    kinds = {}
+    kinds, music = {}, []
     for row in _rows(folder):
         kinds[row["group"]] = row["kind"]
+        if (row["kind"], row["role"]) == ("music", "gt"):
+            music.append((row["group"], root / row["file"]))
         if reason_left_out(row["group"], row["role"]) is None:
             groups[row["group"]][row["role"]] = root / row["file"]
-    missing = [path for roles in groups.values() for path in roles.values() if not path.is_file()]
+    compared = [path for roles in groups.values() for path in roles.values()]
+    missing = [path for path in dict.fromkeys([*compared, *(path for _, path in music)]) if not path.is_file()]
     if missing:
         raise IncompleteDataError(
             f"{Path(folder, 'groups.csv')} names {len(missing)} files that are missing, the first {missing[0]}."
         )
-    return _entries(groups, kinds, lowpass_name)
+    recordings = lowpassed(MUSIC_DATA, "music", music, RECORDINGS_CUTOFF_FREQS, lowpass_name)
+    return chain(_entries(groups, kinds, lowpass_name), recordings)
 
 
 def left_out(folder: Path | str) -> Iterator[tuple[str, str, str]]:

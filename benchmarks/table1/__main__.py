@@ -12,7 +12,6 @@ import argparse
 import sys
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -71,26 +70,12 @@ SHEET_SCORE = "lsd_hf_below_edge_apbwe"
 NUM_BEST = 2
 
 
-@dataclass(frozen=True)
-class Further(Competitor):
-    """A row of `--system`.
-
-    Attributes:
-        kind: The only kind of clips that it takes, as NU-Wave and AudioSR-Speech in the paper; empty if it takes all.
-    """
-
-    kind: str = ""
-
-    def takes(self, entry: Entry) -> bool:
-        return super().takes(entry) and self.kind in ("", entry.kind)
-
-
 def competitors(checkpoint: str, systems: Sequence[tuple[str, str, str]]) -> tuple[list[Competitor], dict[str, str]]:
     """The rows of the table, and what each is, by name.
 
     Args:
         checkpoint: Of AudioSR, whose vocoder the predictors of mel spectrograms share.
-        systems: Kind of clips, name and source (`load_system`) of each further row; see `Further`.
+        systems: Kind of clips or "", name and source (`load_system`) of each further row.
 
     Raises:
         As `load_system`.
@@ -106,7 +91,7 @@ def competitors(checkpoint: str, systems: Sequence[tuple[str, str, str]]) -> tup
     sources = dict.fromkeys((row.name for row in rows), checkpoint)
     for kind, name, source in systems:
         system = load_system(source, pipe)
-        rows.append(Further(name, system, (vocoder, _content_of(system, source)), kind=kind))
+        rows.append(Competitor(name, system, (vocoder, _content_of(system, source)), kind=kind or None))
         sources[name] = source
     for row in rows:
         if isinstance(row.system, AudioSRPipeline):
@@ -146,13 +131,17 @@ def side_by_side(
 def best_and_worst(
     entries: Sequence[Entry], competitor: Competitor, results: Results
 ) -> dict[str, dict[str, tuple[np.ndarray, int]]]:
-    """Rows of a sheet: before, after and truth of what a system does best and worst, of each kind."""
+    """Rows of a sheet: before, after and truth of what a system does best and worst, of each kind.
+
+    Of each clip one row: that of its lowest cutoff, where there is most to make.
+    """
     scores = {row.entry: row.scores[SHEET_SCORE] for row in results.rows if row.system == competitor.name}
     scored = [e for e in entries if e.cutoff_freq <= SHEET_HIGHEST_CUTOFF and not np.isnan(scores.get(e.name, np.nan))]
-    scored.sort(key=lambda entry: scores[entry.name])
+    scored.sort(key=lambda entry: entry.cutoff_freq, reverse=True)
+    of_clips = {entry.clip: entry for entry in scored}.values()
     sheet = {}
     for kind in KINDS:
-        ranked = [entry for entry in scored if entry.kind == kind]
+        ranked = sorted((entry for entry in of_clips if entry.kind == kind), key=lambda entry: scores[entry.name])
         for entry in [*ranked[:NUM_BEST], *ranked[NUM_BEST:][-NUM_BEST:]]:
             item = entry.read()
             sheet[f"{kind}, {entry.cutoff_freq / 1000:g} kHz: {scores[entry.name]:.2f}\n{entry.clip[-24:]}"] = {

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from audiosr_pipeline.metrics import Mean, bootstrap_means
-from benchmarks.data.demos import PAGES
+from benchmarks.data.demos import MUSIC_DATA, PAGES
 from benchmarks.data.entries import LOWPASSES
 from benchmarks.data.recordings import list_digest
 from benchmarks.table1.measure import Results, Row
@@ -34,6 +34,7 @@ TITLES = {
     "esc50": "ESC-50 fold 5",
     "vctk": "VCTK",
     "music": "Music",
+    MUSIC_DATA: "Pages' music",
     "audiosr-page": "AudioSR's page",
     "nu-wave-page": "NU-Wave's page",
     "nu-wave-2-page": "NU-Wave 2's page",

@@ -41,16 +41,18 @@ class Competitor:
         name: Its name there.
         system: What has the pipeline's call.
         made_of: What its outputs depend on: files and folders by their content, and anything else by its name.
-        role: The demo pages' name of it: it has outputs of some entries only. None if it takes every entry.
+        role: The demo pages' name of it: it has outputs of some entries only. None if it needs none.
+        kind: The only kind of clips that it takes, as NU-Wave and AudioSR-Speech in the paper; None if it takes all.
     """
 
     name: str
     system: System
     made_of: tuple[Path | str, ...] = ()
     role: str | None = None
+    kind: str | None = None
 
     def takes(self, entry: Entry) -> bool:
-        return self.role is None or self.role in entry.outputs
+        return (self.role is None or self.role in entry.outputs) and self.kind in (None, entry.kind)
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from audiosr_pipeline.metrics import round_to_16_bit
 from benchmarks.baselines.systems import Unprocessed, outputs_in
 from benchmarks.data import export, recordings
 from benchmarks.data.demos import LEFT_OUT, demo, left_out, reason_left_out
-from benchmarks.data.entries import LOWPASSES, ssr_eval_lowpass
+from benchmarks.data.entries import CUTOFF_FREQS, LOWPASSES, ssr_eval_lowpass
 from benchmarks.data.find import find_entries
 from benchmarks.data.recordings import IncompleteDataError
 from tests.signals import band_limited, noise, rms
@@ -161,7 +161,7 @@ def test_an_entry_reads_what_the_systems_are_given(tmp_path):
 
 @pytest.fixture
 def page(tmp_path) -> Path:
-    """A demo folder with three groups: one with the page's input, one whose input is left out, one without a truth."""
+    """A demo folder: a group with the page's input, one whose input is left out, two without a truth, and music."""
     rows = [
         ("vis_event_1", "effects", "gt"),
         ("vis_event_1", "effects", "input"),
@@ -172,6 +172,8 @@ def page(tmp_path) -> Path:
         ("nuwave_multi_x3_sample_0", "speech", "nuwave"),
         ("gen_1", "music", "input"),
         ("vis_speech_1", "speech", "gt"),
+        ("vis_music_1", "music", "gt"),
+        ("vis_music_1", "music", "audiosr"),
     ]
     folder = tmp_path / "eval" / "page_demo"
     files = [f"eval/page_demo/{group}/{role}.wav" for group, _, role in rows]
@@ -185,7 +187,7 @@ def page(tmp_path) -> Path:
 
 
 def test_demo_pages_give_their_outputs_and_leave_out_what_is_not_comparable(page):
-    event, speech = find_entries(str(page), "ssr_eval")
+    event, speech, *music = find_entries(str(page), "ssr_eval")
     assert (event.name, event.cutoff_freq) == ("audiosr-page/page/4000/vis_event_1", 4_000)
     assert event.input is not None and set(event.outputs) == {"audiosr"}
     assert (speech.name, speech.input) == ("nu-wave-page/ssr_eval/8000/nuwave_multi_x3_sample_0", None)
@@ -193,7 +195,10 @@ def test_demo_pages_give_their_outputs_and_leave_out_what_is_not_comparable(page
     assert event.read()["outputs"]["audiosr"].name == "audiosr.wav"
     omitted = {(group, role) for group, role, reason in left_out(page) if reason}
     linear = {("nuwave_multi_x3_sample_0", role) for role in ("input_lowrate", "linear")}
-    assert omitted == linear | {("gen_1", "input"), ("vis_speech_1", "gt")}
+    unequal = {("vis_music_1", "gt"), ("vis_music_1", "audiosr")}
+    assert omitted == linear | unequal | {("gen_1", "input"), ("vis_speech_1", "gt")}
+    assert [entry.name for entry in music] == [f"page-music/ssr_eval/{freq}/vis_music_1" for freq in CUTOFF_FREQS]
+    assert all(entry.input is None and not entry.outputs for entry in music)
     next(page.glob("vis_event_1/audiosr.wav")).unlink()
     with pytest.raises(IncompleteDataError, match="names 1 files that are missing"):
         demo(page)
