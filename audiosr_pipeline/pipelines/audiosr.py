@@ -35,10 +35,11 @@ from audiosr_pipeline.dsp.silence import fade_ends, silence_gate
 from audiosr_pipeline.dsp.windows import Window, merge_windows, split_windows
 from audiosr_pipeline.models.feature_extractor import MelFeatureExtractor
 from audiosr_pipeline.models.vocoder import ISTFTVocoder
+from audiosr_pipeline.pipelines.generators import copy_generator, generators_per_clip, seed_of
 from audiosr_pipeline.pipelines.inputs import Clip, load_clips
 from audiosr_pipeline.pipelines.inspection import ON_FULL_BAND, Inspection, inspect_clip
 from audiosr_pipeline.pipelines.onednn import OneDNN
-from audiosr_pipeline.pipelines.outputs import AudioSRPipelineOutput, AudioSRReport
+from audiosr_pipeline.pipelines.outputs import AudioSRPipelineOutput, AudioSRReport, in_form
 
 # diffusers downloads a model from the Hub only if it knows the module of each component (its issue 6563). No classes
 # need be listed: ours derive from ones that it lists.
@@ -320,8 +321,8 @@ class AudioSRPipeline(DiffusionPipeline):
         )
         if eta is None:
             eta = self.config.default_eta if self._scheduler_takes("eta") else 0.0
-        generators = _generators_per_clip(generator, len(clips))
-        seeds = [None if latents is not None else _seed_of(clip_generator) for clip_generator in generators]
+        generators = generators_per_clip(generator, len(clips))
+        seeds = [None if latents is not None else seed_of(clip_generator) for clip_generator in generators]
         self._interrupt = False
 
         # 2. Resampling, cutoff, low-pass, mel spectrogram
@@ -381,9 +382,9 @@ class AudioSRPipeline(DiffusionPipeline):
         self.maybe_free_model_hooks()
         new_bands = [new_band for _, new_band, _ in results]
         output = AudioSRPipelineOutput(
-            audios=_in_form([audio for audio, _, _ in results], clips, output_type),
+            audios=in_form([audio for audio, _, _ in results], clips, output_type),
             sampling_rate=self.sampling_rate,
-            generated=new_bands if output_type == "latent" else _in_form(new_bands, clips, output_type),
+            generated=new_bands if output_type == "latent" else in_form(new_bands, clips, output_type),
             reports=[report for _, _, report in results],
         )
         return output if return_dict else output.to_tuple()
@@ -542,7 +543,7 @@ class AudioSRPipeline(DiffusionPipeline):
         latents = torch.cat([clip.expand(count, -1, -1, -1) for clip, count in zip(noise, num_rows, strict=True)])
         condition = torch.cat(conditions)
         # Each channel draws from a copy of its clip's generator: the same noise for all of them.
-        rows = [_copy_generator(g) for g, count in zip(generators, num_rows, strict=True) for _ in range(count)]
+        rows = [copy_generator(g) for g, count in zip(generators, num_rows, strict=True) for _ in range(count)]
         # From zero terminal SNR and with eta 1, DDIM takes the root of a rounding error, which may be negative.
         most = 1 - 1e-6 if self.scheduler.config.get("rescale_betas_zero_snr") else 1.0
         step_arguments = {"eta": min(eta, most), "generator": rows}
@@ -778,33 +779,6 @@ class AudioSRPipeline(DiffusionPipeline):
         return list(groups.values())
 
 
-def _generators_per_clip(
-    generator: torch.Generator | list[torch.Generator] | None, num_clips: int
-) -> list[torch.Generator]:
-    """One generator for each clip (rules: `AudioSRPipeline.__call__`); without one, the seeds come from torch's own."""
-    if isinstance(generator, list):
-        return generator
-    if generator is not None and num_clips == 1:
-        return [generator]
-    device = generator.device if generator is not None else "cpu"
-    seeds = torch.randint(2**31, (num_clips,), generator=generator, device=device)
-    return [torch.Generator(device).manual_seed(int(seed)) for seed in seeds]
-
-
-def _copy_generator(generator: torch.Generator) -> torch.Generator:
-    """A generator in the same state."""
-    copy = torch.Generator(generator.device)
-    copy.set_state(generator.get_state())
-    return copy
-
-
-def _seed_of(generator: torch.Generator) -> int | None:
-    """The seed of a generator that nothing was drawn from yet, else None."""
-    seed = generator.initial_seed()
-    fresh = torch.Generator(generator.device).manual_seed(seed)
-    return seed if torch.equal(fresh.get_state(), generator.get_state()) else None
-
-
 def _power(audio: np.ndarray) -> float:
     """Mean square over channels and samples."""
     # Without an array of the squares.
@@ -814,15 +788,3 @@ def _power(audio: np.ndarray) -> float:
 def _ratio_db(power: float, reference: float) -> float:
     """A power ratio in dB, not below -200."""
     return float(10 * np.log10(max(power / max(reference, 1e-30), 1e-20)))
-
-
-def _in_form(audios: list[np.ndarray], clips: list[Clip], output_type: str) -> Any:
-    """Clips in the form that they came in: flat if flat, one array if all shapes agree, tensors unless arrays."""
-    formed = [audio[0] if clip.is_flat else audio for audio, clip in zip(audios, clips, strict=True)]
-    if len(formed) == 1:
-        joined = formed[0][None]
-    else:
-        joined = np.stack(formed) if len({audio.shape for audio in formed}) == 1 else None
-    if output_type != "np":
-        return [torch.from_numpy(audio) for audio in formed] if joined is None else torch.from_numpy(joined)
-    return formed if joined is None else joined

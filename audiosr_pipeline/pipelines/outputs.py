@@ -7,6 +7,8 @@ import numpy as np
 import torch
 from diffusers.utils import BaseOutput
 
+from audiosr_pipeline.pipelines.inputs import Clip
+
 Audios = np.ndarray | torch.Tensor | list[np.ndarray] | list[torch.Tensor]
 
 
@@ -73,3 +75,15 @@ class AudioSRPipelineOutput(BaseOutput):
     sampling_rate: int
     generated: Audios | list[None]
     reports: list[AudioSRReport]
+
+
+def in_form(audios: list[np.ndarray], clips: list[Clip], output_type: str) -> Audios:
+    """Clips in the form that they came in: flat if flat, one array if all shapes agree, tensors unless arrays."""
+    formed = [audio[0] if clip.is_flat else audio for audio, clip in zip(audios, clips, strict=True)]
+    if len(formed) == 1:
+        joined = formed[0][None]
+    else:
+        joined = np.stack(formed) if len({audio.shape for audio in formed}) == 1 else None
+    if output_type != "np":
+        return [torch.from_numpy(audio) for audio in formed] if joined is None else torch.from_numpy(joined)
+    return formed if joined is None else joined
