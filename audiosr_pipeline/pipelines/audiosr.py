@@ -109,9 +109,12 @@ class AudioSRPipeline(DiffusionPipeline):
             depend on the noise, but a small UNet's does.
         level_guidance: Factor of the guidance scale in the first step, above 0. What is expected varies less than what
             comes: an expected fricative is too weak and an expected pause too loud. A factor above 1 makes up for that.
+        detail_gain: Factor, above 0, of what differs from that level in the result: few steps of a small UNet make too
+            little of it.
 
     Raises:
-        ValueError: If `level_patch` is neither odd nor 0, `level_predictions` below 1, or `level_guidance` not above 0.
+        ValueError: If `level_patch` is neither odd nor 0, `level_predictions` below 1, or `level_guidance` or
+            `detail_gain` not above 0.
     """
 
     model_cpu_offload_seq = "unet->vae->vocoder"
@@ -132,13 +135,15 @@ class AudioSRPipeline(DiffusionPipeline):
         level_patch: int = 0,
         level_predictions: int = 1,
         level_guidance: float = 1.0,
+        detail_gain: float = 1.0,
     ):
         if level_patch < 0 or (level_patch and level_patch % 2 == 0):
             raise ValueError(f"level_patch={level_patch}; accepted are 0 (none) and odd numbers of latents.")
         if level_predictions < 1:
             raise ValueError(f"level_predictions={level_predictions}; accepted are whole numbers from 1 on.")
-        if not 0 < level_guidance < math.inf:
-            raise ValueError(f"level_guidance={level_guidance}; accepted are numbers above 0, 1 changes nothing.")
+        for name, factor in (("level_guidance", level_guidance), ("detail_gain", detail_gain)):
+            if not 0 < factor < math.inf:
+                raise ValueError(f"{name}={factor}; accepted are numbers above 0, 1 changes nothing.")
         super().__init__()
         self.register_modules(
             vae=vae, unet=unet, vocoder=vocoder, feature_extractor=feature_extractor, scheduler=scheduler
@@ -151,6 +156,7 @@ class AudioSRPipeline(DiffusionPipeline):
             level_patch=level_patch,
             level_predictions=level_predictions,
             level_guidance=level_guidance,
+            detail_gain=detail_gain,
         )
         self._interrupt = False
         self.sampling_rate = feature_extractor.sampling_rate if feature_extractor is not None else 48_000
@@ -525,7 +531,8 @@ class AudioSRPipeline(DiffusionPipeline):
         """Runs the scheduler from noise to latents, for clips of equal latent length.
 
         A clip's channels share its noise, so no panning is invented. The UNet sees windows; its predictions are merged
-        before each of the scheduler's steps. The result's level is the first predictions' (`level_patch`).
+        before each of the scheduler's steps. The result's level is the first predictions' (`level_patch`), its detail
+        the scheduler's, times `detail_gain`.
 
         Args:
             noise: One tensor per clip, see `prepare_latents`.
@@ -572,7 +579,8 @@ class AudioSRPipeline(DiffusionPipeline):
                     changed = callback_on_step_end(self, step, timestep, tensors) or {}
                     latents = changed.get("latents", latents)
         if self.config.level_patch and not self.interrupt:
-            latents = latents + self._level(expected - latents)
+            detail = latents - self._level(latents)
+            latents = self._level(expected) + self.config.detail_gain * detail
         first_rows = np.cumsum([0, *num_rows[:-1]])
         for clip_generator, row in zip(generators, first_rows, strict=True):
             clip_generator.set_state(rows[row].get_state())

@@ -34,6 +34,7 @@ class AssemblySettings:
     level_patch: int = setting(5, "side in latents of the patches whose mean is the first prediction's; 0: none")
     level_predictions: int = setting(2, "first predictions whose mean that is")
     level_guidance: float = setting(1.0, "factor of the guidance scale in the first step")
+    detail_gain: float = setting(1.1, "factor of what differs from that mean")
 
 
 def assemble(settings: AssemblySettings) -> None:
@@ -51,5 +52,6 @@ def assemble(settings: AssemblySettings) -> None:
         level_patch=settings.level_patch,
         level_predictions=settings.level_predictions,
         level_guidance=settings.level_guidance,
+        detail_gain=settings.detail_gain,
     )
     pipe.save_pretrained(settings.output)

@@ -1,6 +1,6 @@
 """With `level_patch`, means over patches of the result are the first prediction's, detail is the scheduler's.
 
-`level_guidance` guides that prediction alone.
+`level_guidance` guides that prediction alone, `detail_gain` is a factor of the detail alone.
 """
 
 import numpy as np
@@ -31,14 +31,15 @@ def denoise(pipe, first, later):
     return pipe.denoise([start], [torch.zeros_like(first)], 1.0, 0.0, [seeded()])[0]
 
 
+@pytest.mark.parametrize("gain", [1.0, 1.25])
 @pytest.mark.parametrize(("scheduler_class", "settings"), SCHEDULERS)
-def test_level_of_the_first_prediction_and_detail_of_the_last(scheduler_class, settings):
-    pipe = build_tiny_pipeline(level_patch=5)
+def test_level_of_the_first_prediction_and_detail_of_the_last(scheduler_class, settings, gain):
+    pipe = build_tiny_pipeline(level_patch=5, detail_gain=gain)
     pipe.scheduler = scheduler_class.from_config(pipe.scheduler.config, **settings)
     detail = torch.randn(1, 16, 16, 32, generator=seeded(1))
     result = denoise(pipe, torch.full_like(detail, 3.0), detail - 2.0)
     # Away from the ends, where a patch is what fits.
-    expected = 3 + detail - uniform_filter(detail.numpy(), (0, 0, 5, 5))
+    expected = 3 + gain * (detail - uniform_filter(detail.numpy(), (0, 0, 5, 5)))
     assert np.abs(result - expected)[:, :, 2:-2, 2:-2].max() < 1e-3
     # What patches cut short by the ends leave of the detail, whose mean over 8192 latents is itself 0 +- 0.011.
     assert float(result.mean()) == pytest.approx(3, abs=0.01)
@@ -121,7 +122,8 @@ def test_no_prediction_at_all_is_refused():
         build_tiny_pipeline(level_predictions=0)
 
 
-@pytest.mark.parametrize("level_guidance", [0, -1.0, float("inf"), float("nan")])
-def test_factors_that_guide_nowhere_are_refused(level_guidance):
-    with pytest.raises(ValueError, match=rf"level_guidance={level_guidance}; accepted are numbers above 0"):
-        build_tiny_pipeline(level_guidance=level_guidance)
+@pytest.mark.parametrize("name", ["level_guidance", "detail_gain"])
+@pytest.mark.parametrize("factor", [0, -1.0, float("inf"), float("nan")])
+def test_factors_that_lead_nowhere_are_refused(name, factor):
+    with pytest.raises(ValueError, match=rf"{name}={factor}; accepted are numbers above 0"):
+        build_tiny_pipeline(**{name: factor})

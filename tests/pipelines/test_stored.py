@@ -31,6 +31,7 @@ SETTINGS = {
         "level_patch": 0,
         "level_predictions": 1,
         "level_guidance": 1.0,
+        "detail_gain": 1.0,
     },
     "official": {
         "default_num_inference_steps": 8,
@@ -41,6 +42,7 @@ SETTINGS = {
         "level_patch": 0,
         "level_predictions": 1,
         "level_guidance": 1.0,
+        "detail_gain": 1.0,
     },
 }
 CLASSES = {
