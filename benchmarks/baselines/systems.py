@@ -67,6 +67,19 @@ class ClipSystem(ABC):
         """The clip's channels at 48 kHz, `(channels, num_samples)`, float32."""
 
 
+class ItemSystem(ABC):
+    """What only looks like a system: it needs more of what the loop hands over than the audio."""
+
+    def __call__(
+        self, audio: Mapping[str, Any], sampling_rate: int | None = None, generator: torch.Generator | None = None
+    ) -> Output:
+        return Output([self.output_of(audio)])
+
+    @abstractmethod
+    def output_of(self, item: Mapping[str, Any]) -> np.ndarray:
+        """Its output at 48 kHz, `(channels, num_samples)`, float32."""
+
+
 class Unprocessed(ClipSystem):
     """The input, resampled."""
 
@@ -101,7 +114,7 @@ class MelPredictor(ClipSystem):
         return merge_windows((self.network(mel[:, :, w.start : w.stop]) for w in windows), windows, MEL_FADE)
 
 
-class GTMel:
+class GTMel(ItemSystem):
     """The true mel spectrogram through the vocoder: what is lost there, whatever predicts the mel spectrogram.
 
     Nothing is taken from the input, as in the paper, whose figures are the same for all cutoffs.
@@ -110,21 +123,15 @@ class GTMel:
     def __init__(self, pipe: AudioSRPipeline):
         self.pipe = pipe
 
-    def __call__(
-        self,
-        audio: Mapping[str, Any],
-        sampling_rate: int | None = None,
-        generator: torch.Generator | None = None,
-    ) -> Output:
-        """Resynthesises `audio["reference"]`, `(channels, num_samples)` at 48 kHz."""
-        clip = Clip(_reference_of(audio, "GT-Mel"), SAMPLING_RATE, is_flat=False)
+    def output_of(self, item: Mapping[str, Any]) -> np.ndarray:
+        """Resynthesises `item["reference"]`, `(channels, num_samples)` at 48 kHz."""
+        clip = Clip(_reference_of(item, "GT-Mel"), SAMPLING_RATE, is_flat=False)
         # With everything below the cutoff nothing is low-passed, and the mel spectrogram is that of the whole band.
         prepared = self.pipe.preprocess(clip, cutoff_freq=SAMPLING_RATE / 2)
-        waveform = clip.audio if prepared.mel is None else self.pipe.vocode(prepared.mel, prepared)
-        return Output([waveform])
+        return clip.audio if prepared.mel is None else self.pipe.vocode(prepared.mel, prepared)
 
 
-class TrueStage:
+class TrueStage(ItemSystem):
     """The pipeline with the truth in place of what its UNet makes: what the stages behind the UNet lose by themselves.
 
     Unlike GT-Mel it has the input's low band, as the pipeline's outputs have. A clip that the pipeline leaves alone is
@@ -138,15 +145,10 @@ class TrueStage:
     def __init__(self, pipe: AudioSRPipeline, through_autoencoder: bool):
         self.pipe, self.through_autoencoder = pipe, through_autoencoder
 
-    def __call__(
-        self,
-        audio: Mapping[str, Any],
-        sampling_rate: int | None = None,
-        generator: torch.Generator | None = None,
-    ) -> Output:
-        """Enhances `audio["audio"]`, with the highs of `audio["reference"]`."""
-        reference = _reference_of(audio, "a true stage")
-        (clip,) = load_clips(audio, sampling_rate)
+    def output_of(self, item: Mapping[str, Any]) -> np.ndarray:
+        """Enhances `item["audio"]`, with the highs of `item["reference"]`."""
+        reference = _reference_of(item, "a true stage")
+        (clip,) = load_clips(item, None)
         prepared = self.pipe.preprocess(clip)
         waveform = None
         if prepared.mel is not None:
@@ -160,14 +162,14 @@ class TrueStage:
             else:
                 waveform = self.pipe.vocode(mel, prepared)
         joined, _, _ = self.pipe.replace_low_band(waveform, prepared, {}, None)
-        return Output([joined])
+        return joined
 
 
-def _reference_of(audio: Any, name: str) -> np.ndarray:
+def _reference_of(item: Any, name: str) -> np.ndarray:
     """The true recording `(channels, num_samples)` at 48 kHz, of what the loop hands over."""
-    if not isinstance(audio, Mapping) or "reference" not in audio:
+    if not isinstance(item, Mapping) or "reference" not in item:
         raise ValueError(f"{name} needs the true recording: pass a dict that has it as 'reference'.")
-    return audio["reference"]
+    return item["reference"]
 
 
 class NUWaveSystem(ClipSystem):
@@ -208,7 +210,7 @@ class NUWaveSystem(ClipSystem):
         return sample
 
 
-class StoredOutputs:
+class StoredOutputs(ItemSystem):
     """What a program outside made of the inputs: read, not made.
 
     Args:
@@ -218,13 +220,8 @@ class StoredOutputs:
     def __init__(self, path_of: Callable[[Mapping[str, Any]], Path]):
         self.path_of = path_of
 
-    def __call__(
-        self,
-        audio: Mapping[str, Any],
-        sampling_rate: int | None = None,
-        generator: torch.Generator | None = None,
-    ) -> Output:
-        return Output([read_at_48_khz(self.path_of(audio))])
+    def output_of(self, item: Mapping[str, Any]) -> np.ndarray:
+        return read_at_48_khz(self.path_of(item))
 
 
 def outputs_in(folder: Path | str) -> StoredOutputs:
