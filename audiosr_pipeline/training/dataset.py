@@ -32,6 +32,16 @@ MAX_DRAWS = 50
 NO_DEGRADATION = DegradationShares()
 MARGIN_S = 0.1
 SAMPLING_RATE = 48_000
+# Amplifying no further keeps a recording's noise floor from becoming programme.
+MAX_GAIN = 30.0
+# Of the crops of music, and what is short enough to be struck again and again.
+RHYTHM_SHARE = 0.5
+MAX_STROKE_S = 2.5
+MAX_STROKES = 3
+# A rhythm: the shortest and longest step in seconds, how many steps it has before it repeats, and how many are struck.
+STEP_S = (0.08, 0.4)
+NUM_STEPS = (4, 16)
+STRUCK_SHARE = 0.4
 
 logger = logging.getLogger(__name__)
 
@@ -182,6 +192,9 @@ class CropDataset(Dataset):
         # A short file must not be drawn as often as a long one, nor may a long one drown all the others.
         lengths = {kind: np.array([min(r.duration_s, 60.0) for r in self.recordings[kind]]) for kind in self.kinds}
         self.shares = {kind: length / length.sum() for kind, length in lengths.items()}
+        self.short = [
+            recording for recording in self.recordings.get("music", ()) if recording.duration_s <= MAX_STROKE_S
+        ]
         self._reported: set[str] = set()
 
     def __getitem__(self, index: int) -> dict[str, Tensor]:
@@ -189,7 +202,8 @@ class CropDataset(Dataset):
         num_skipped = 0
         for _ in range(MAX_DRAWS):
             try:
-                crop = draw_crop(self._draw_recordings(rng), self.num_samples, rng, self.degradation)
+                recordings, struck = self._draw_recordings(rng)
+                crop = draw_crop(recordings, self.num_samples, rng, self.degradation, struck)
             except AudioFileError as error:
                 num_skipped += 1
                 if str(error) not in self._reported:
@@ -203,13 +217,19 @@ class CropDataset(Dataset):
             f"{self.recordings[self.kinds[0]][0].path} and the other recordings."
         )
 
-    def _draw_recordings(self, rng: np.random.Generator) -> list[Recording]:
+    def _draw_recordings(self, rng: np.random.Generator) -> tuple[list[Recording], list[Recording]]:
+        """What a crop is the sum of: recordings that sound on, and short ones for a rhythm."""
         kind = self.kinds[rng.choice(len(self.kinds), p=self.kind_shares)]
         recordings = self.recordings[kind]
-        # Instrument libraries hold single notes: two at a time are closer to music.
+        # Instrument libraries hold single notes and strokes: two at a time, and a rhythm, are closer to music.
         num_recordings = 2 if kind == "music" and len(recordings) > 1 and rng.random() < 0.5 else 1
         chosen = rng.choice(len(recordings), size=num_recordings, replace=False, p=self.shares[kind])
-        return [recordings[number] for number in chosen]
+        struck: list[Recording] = []
+        if kind == "music" and self.short and rng.random() < RHYTHM_SHARE:
+            struck = [
+                self.short[number] for number in rng.integers(len(self.short), size=rng.integers(1, MAX_STROKES + 1))
+            ]
+        return [recordings[number] for number in chosen], struck
 
 
 def draw_crop(
@@ -217,15 +237,27 @@ def draw_crop(
     num_samples: int,
     rng: np.random.Generator,
     degradation: DegradationShares = NO_DEGRADATION,
+    struck: Sequence[Recording] = (),
 ) -> dict[str, Tensor]:
-    """One random crop of the recordings' sum, at a random level, with its low-passed and maybe degraded version."""
+    """One random crop of the recordings' sum, at a random level, with its low-passed and maybe degraded version.
+
+    Args:
+        recordings: What sounds on.
+        num_samples: Length of the crop at 48 kHz.
+        rng: Of all that is random.
+        degradation: Shares of the low-passed crops that suffer more than the low-pass.
+        struck: Short recordings, each struck again and again in a rhythm.
+    """
     margin = int(MARGIN_S * SAMPLING_RATE)
     audio = np.zeros((1, num_samples + 2 * margin), np.float32)
     for recording in recordings:
         audio += _read_crop(recording, audio.shape[-1], rng)
-    # Inference sets a clip's peak to 0.5; most windows of the clip are quieter than its loudest. Amplifying at most
-    # 30-fold keeps a recording's noise floor from becoming programme.
-    gain = min(0.5 / (np.abs(audio).max() + 1e-8), 30.0) * np.exp(rng.uniform(-2.3, 0.0))
+    if struck:
+        audio *= np.exp(rng.uniform(-3.0, 0.0)) * _gain_to(1.0, audio)
+        for recording in struck:
+            audio += _rhythm(recording, audio.shape[-1], rng)
+    # Inference sets a clip's peak to 0.5; most windows of the clip are quieter than its loudest.
+    gain = _gain_to(0.5, audio) * np.exp(rng.uniform(-2.3, 0.0))
     audio = (gain * audio).astype(np.float32)
     settings = draw_lowpass(rng)
     lowpassed = simulate_low_resolution(audio, settings)
@@ -251,6 +283,29 @@ def _read_crop(recording: Recording, num_samples: int, rng: np.random.Generator)
         sounding -= sounding.mean()
     audio = resample(channel[None], recording.sampling_rate, SAMPLING_RATE)
     return np.pad(audio, ((0, 0), (0, max(0, num_samples - audio.shape[-1]))))[:, :num_samples]
+
+
+def _gain_to(peak: float, audio: np.ndarray) -> float:
+    """Factor that gives audio this peak, at most `MAX_GAIN`."""
+    return min(peak / (float(np.abs(audio).max()) + 1e-8), MAX_GAIN)
+
+
+def _rhythm(recording: Recording, num_samples: int, rng: np.random.Generator) -> np.ndarray:
+    """A recording, cut to a random length, in a random rhythm that repeats: `(1, num_samples)`, its peak at most 1."""
+    step = int(rng.uniform(*STEP_S) * SAMPLING_RATE)
+    accents = rng.uniform(0.1, 1.0, rng.integers(*NUM_STEPS))
+    accents *= rng.random(len(accents)) < STRUCK_SHARE
+    segment = read_segment(recording.path, 0, recording.duration_s)
+    stroke = resample(segment[rng.integers(len(segment)), None], recording.sampling_rate, SAMPLING_RATE)[0]
+    stroke *= _gain_to(1.0, stroke)
+    # Without what comes before it.
+    stroke = stroke[np.argmax(np.abs(stroke) > 0.01) :]
+    length = min(len(stroke), int(step * rng.uniform(0.5, 4.0)))
+    stroke = stroke[:length] * np.linspace(1, 0, length)
+    audio = np.zeros((1, num_samples + length), np.float32)
+    for number, start in enumerate(range(int(rng.integers(step)), num_samples, step)):
+        audio[0, start : start + length] += accents[number % len(accents)] * stroke
+    return audio[:, :num_samples]
 
 
 def draw_validation_crops(

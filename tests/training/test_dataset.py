@@ -13,6 +13,7 @@ from audiosr_pipeline.audio_io import write_audio
 from audiosr_pipeline.training.dataset import (
     CropDataset,
     Recording,
+    _rhythm,
     crop_generators,
     draw_crop,
     draw_validation_crops,
@@ -275,6 +276,38 @@ def test_levels_are_spread_and_never_clip(tmp_path):
     assert max(peaks) > 0.4 and min(peaks) < 0.08
 
 
+def test_strokes_sound_again_and_again_at_equal_steps_in_a_pattern_that_repeats(tmp_path):
+    click = np.zeros((1, 4_800), np.float32)
+    # What comes before a stroke is left out, its level doesn't matter.
+    click[0, 1_000] = 0.1
+    recording = file_of(tmp_path, click)
+    for seed in range(8):
+        audio = _rhythm(recording, 960_000, np.random.default_rng(seed))[0]
+        starts = np.flatnonzero(audio)
+        assert len(starts) > 4 and 0.1 < audio.max() <= 1 + 1e-6
+        step = np.gcd.reduce(np.diff(starts))
+        # Each 0.08 to 0.4 s, at most a struck one in every sixteen; of a pattern, every one may be a multiple.
+        assert 0.08 * 48_000 <= step <= 16 * 0.4 * 48_000
+        levels = np.zeros(960_000 // step + 1)
+        levels[starts // step] = audio[starts]
+        assert any(np.allclose(levels[period:-period], levels[: -2 * period]) for period in range(1, 17)), seed
+
+
+def test_a_rhythm_is_added_to_what_sounds_on(tmp_path):
+    recording = file_of(tmp_path, tone(1_000, 3.0, amplitude=0.9))
+    (tmp_path / "stroke").mkdir()
+    stroke = file_of(tmp_path / "stroke", noise(0.1))
+    high = fft.rfftfreq(96_000, 1 / 48_000) > 8_000
+
+    def shares_of_highs(struck: list[Recording]) -> list[float]:
+        crops = [draw_crop([recording], 96_000, np.random.default_rng(seed), struck=struck) for seed in range(8)]
+        spectra = [np.abs(fft.rfft(crop["audio"].numpy())) for crop in crops]
+        return [np.linalg.norm(spectrum[high]) / np.linalg.norm(spectrum) for spectrum in spectra]
+
+    # Of a pattern's steps it may be that none is struck.
+    assert max(shares_of_highs([])) < 0.05 and np.median(shares_of_highs([stroke])) > 0.1
+
+
 def test_a_noise_floor_is_not_made_programme(tmp_path):
     recording = file_of(tmp_path, noise(1.0, amplitude=1e-5))
     peak = float(draw_crop([recording], 24_000, np.random.default_rng(0))["audio"].abs().max())
@@ -368,10 +401,11 @@ def test_kinds_have_their_shares_and_files_count_by_their_length():
         return Recording(Path(f"{kind}-{duration_s}"), kind, duration_s, 48_000)
 
     short, long, endless = (recording("effects", duration_s) for duration_s in (10.0, 30.0, 3_600.0))
-    recordings = [short, long, endless, recording("speech", 1.0), recording("music", 1.0), recording("music", 2.0)]
+    recordings = [short, long, endless, recording("speech", 1.0)]
+    recordings += [recording("music", duration_s) for duration_s in (1.0, 2.0, 3.0)]
     stream = CropDataset(recordings, 4_800, {**WEIGHTS, "unheard-of": 0.5}, 0)
     rng = np.random.default_rng(0)
-    drawn = [stream._draw_recordings(rng) for _ in range(4_000)]
+    drawn, struck = zip(*(stream._draw_recordings(rng) for _ in range(4_000)), strict=True)
     kinds = [chosen[0].kind for chosen in drawn]
     # To four standard deviations; a kind without recordings is left out.
     for kind, weight in WEIGHTS.items():
@@ -383,3 +417,8 @@ def test_kinds_have_their_shares_and_files_count_by_their_length():
     # Notes sound in twos half the time, nothing else does.
     twos = [chosen[0].kind for chosen in drawn if len(chosen) == 2]
     assert set(twos) == {"music"} and len(twos) / kinds.count("music") == pytest.approx(0.5, abs=0.06)
+    # One to three short ones are struck in a rhythm half the time, of music alone.
+    rhythms = [(kind, chosen) for kind, chosen in zip(kinds, struck, strict=True) if chosen]
+    assert {kind for kind, _ in rhythms} == {"music"} and {len(chosen) for _, chosen in rhythms} == {1, 2, 3}
+    assert len(rhythms) / kinds.count("music") == pytest.approx(0.5, abs=0.06)
+    assert {one.duration_s for _, chosen in rhythms for one in chosen} == {1.0, 2.0}
