@@ -2,7 +2,7 @@
 
 Runs real steps of each trainer with the preset `paper`, each in a process of its own, and prints the time of a step
 and the peak memory: of AudioSR's parts, or of the baselines with `--baselines`. A step's time is the difference between
-a run of three steps and one of one, so it leaves out what comes before and after: building the networks, validation,
+a run of eleven steps and one of one, so it leaves out what comes before and after: building the networks, validation,
 the checkpoint.
 """
 
@@ -18,7 +18,7 @@ import torch
 
 from benchmarks.machine import software_and_hardware
 
-STEPS = (1, 3)
+STEPS = (1, 11)
 BATCH_SIZE = 1
 # What trains the parts, and which there are.
 AUDIOSR = ("audiosr_pipeline.cli", "train"), ("vae", "ldm", "vocoder")
