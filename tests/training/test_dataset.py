@@ -290,7 +290,9 @@ def test_strokes_sound_again_and_again_at_equal_steps_in_a_pattern_that_repeats(
         assert 0.08 * 48_000 <= step <= 16 * 0.4 * 48_000
         levels = np.zeros(960_000 // step + 1)
         levels[starts // step] = audio[starts]
-        assert any(np.allclose(levels[period:-period], levels[: -2 * period]) for period in range(1, 17)), seed
+        # Three times or more, or there would be nothing to compare.
+        periods = range(1, min(17, len(levels) // 3))
+        assert any(np.allclose(levels[period:-period], levels[: -2 * period]) for period in periods), seed
 
 
 def test_a_rhythm_is_added_to_what_sounds_on(tmp_path):
@@ -417,7 +419,8 @@ def test_kinds_have_their_shares_and_files_count_by_their_length():
     # Notes sound in twos half the time, nothing else does.
     twos = [chosen[0].kind for chosen in drawn if len(chosen) == 2]
     assert set(twos) == {"music"} and len(twos) / kinds.count("music") == pytest.approx(0.5, abs=0.06)
-    # One to three short ones are struck in a rhythm half the time, of music alone.
+    # One to three short ones are struck in a rhythm half the time, of music alone: of some 1200 crops, to four standard
+    # deviations.
     rhythms = [(kind, chosen) for kind, chosen in zip(kinds, struck, strict=True) if chosen]
     assert {kind for kind, _ in rhythms} == {"music"} and {len(chosen) for _, chosen in rhythms} == {1, 2, 3}
     assert len(rhythms) / kinds.count("music") == pytest.approx(0.5, abs=0.06)
