@@ -4,6 +4,7 @@ import json
 import logging
 import math
 import shutil
+import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
@@ -137,7 +138,8 @@ def train(
 
     Into `settings.output` go the exported model, `best/`; the state at each validation, `state.pt`, from which a run
     goes on to the same weights that it would have had unstopped; the curve, `curve.jsonl`; the settings,
-    `settings.json`; and if TensorBoard is installed, curves and previews for it, `tensorboard/`.
+    `settings.json`; and if TensorBoard is installed, curves and previews for it, `tensorboard/`. If a run goes on with
+    other validation recordings, the best so far counts anew: losses on the former can't be compared.
 
     Args:
         accelerator: From `launch`.
@@ -179,12 +181,16 @@ def train(
     # The same seed may give other numbers on other machines.
     broadcast([parameter.data for module in modules for parameter in module.parameters()])
     step, best, curve = 0, math.inf, []
+    held_out = zlib.crc32(repr([(recording.path.name, recording.duration_s) for recording in recordings[1]]).encode())
     if state_file.exists():
         _check_settings(output / "settings.json", settings)
         state = torch.load(state_file, map_location=device, weights_only=True)
         for name, part in parts.items():
             part.load_state_dict(state[name])
         step, best, curve = state["step"], state["best"], state["curve"]
+        if held_out != state["held_out"]:
+            best = math.inf
+            logger.warning("the validation recordings are others than before: the best loss on them counts anew.")
     steps = set(accelerator.gather(torch.tensor([step], device=device)).tolist())
     if len(steps) > 1:
         raise ValueError(
@@ -271,7 +277,7 @@ def train(
                 temporary.write_text("".join(json.dumps(line) + "\n" for line in curve))
             states = {name: part.state_dict() for name, part in parts.items()}
             with _writing(state_file) as temporary:
-                torch.save({**states, "step": step, "best": best, "curve": curve}, temporary)
+                torch.save({**states, "step": step, "best": best, "held_out": held_out, "curve": curve}, temporary)
     progress.close()
     if num_skipped:
         logger.warning("%d draws skipped, of files that could not be read", num_skipped)

@@ -154,6 +154,16 @@ def test_only_a_better_model_is_exported_also_after_a_stop(run_of):
     assert len(more.exported) == 1 and more.state["best"] == 2.0
 
 
+def test_with_other_validation_recordings_the_best_counts_anew(run_of, caplog):
+    run_of(num_steps=2, validation_every=1).run()
+    more = run_of(num_steps=4, validation_every=1)
+    more.recordings = (more.recordings[0], more.recordings[0])
+    more.validation = {3: 100.0, 4: 101.0}
+    more.run()
+    assert len(more.exported) == 1 and more.state["best"] == 100.0
+    assert "validation recordings are others" in caplog.text
+
+
 def test_the_moving_average_is_exported_and_the_model_trains_on(run_of):
     run = run_of(num_steps=20, validation_every=20, learning_rate=0.3)
     run.run()
