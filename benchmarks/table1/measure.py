@@ -220,8 +220,10 @@ def key(entry: Entry, competitor: Competitor, content: Callable[[Path], bytes]) 
 
 
 def content_of(path: Path) -> bytes:
-    """A digest of a file, or of all files below a folder; of nothing, if there is none."""
-    files = sorted(file for file in path.rglob("*") if "__pycache__" not in file.parts) if path.is_dir() else [path]
+    """A digest of a file, or of all files below a folder but documents; of nothing, if there is none."""
+    files = [path]
+    if path.is_dir():
+        files = sorted(file for file in path.rglob("*") if "__pycache__" not in file.parts and file.suffix != ".md")
     parts = (
         part for file in files if file.is_file() for part in (f"{file.relative_to(path)}\0".encode(), _of_file(file))
     )

@@ -121,6 +121,7 @@ def test_other_weights_truths_or_stored_outputs_are_other_rows(recordings, page,
 
     (weights / "config.json").write_text("{}")
     before = keys()
+    (weights / "README.md").write_text("# A card")
     assert keys() == before and len(set(before)) == 3
     (weights / "config.json").write_text("{ }")
     after = keys()
