@@ -105,8 +105,8 @@ class AudioSRPipeline(DiffusionPipeline):
         level_patch: Side in latents of the patches in which the result's mean follows the UNet's first prediction: odd,
             or 0 for what the scheduler ends with, as published. The first prediction is made from noise alone, so it
             is the expected level; few steps of a small UNet wander about it, audible in steady sounds.
-        level_predictions: First predictions, each from a noise of its own, whose mean gives the level. One should not
-            depend on the noise, but a small UNet's does.
+        level_predictions: First predictions whose mean gives the level, from pairs of a noise and its opposite. One
+            should not depend on the noise, but a small UNet's does.
         level_guidance: Factor of the guidance scale in the first step, above 0. What is expected varies less than what
             comes: an expected fricative is too weak and an expected pause too loud. A factor above 1 makes up for that.
         detail_gain: Factor, above 0, of what differs from that level in the result: few steps of a small UNet make too
@@ -568,11 +568,16 @@ class AudioSRPipeline(DiffusionPipeline):
                 velocity = self._predict(model_input, condition, timestep, scale, windows, progress)
                 if step == 0 and self.config.level_patch:
                     expected = self._x_0(model_input, velocity, timestep) / (1 + num_others)
-                    for _ in range(num_others):
-                        other = randn_tensor(latents.shape, rows, latents.device) * self.scheduler.init_noise_sigma
-                        other = self.scheduler.scale_model_input(other, timestep)
-                        velocity_of_other = self._predict(other, condition, timestep, scale, windows, progress)
-                        expected += self._x_0(other, velocity_of_other, timestep) / (1 + num_others)
+                    other = latents
+                    for number in range(num_others):
+                        # In pairs of a noise and its opposite: what is odd in the noise cancels out of their mean.
+                        if number % 2 == 0:
+                            other = -other
+                        else:
+                            other = randn_tensor(latents.shape, rows, latents.device) * self.scheduler.init_noise_sigma
+                        scaled = self.scheduler.scale_model_input(other, timestep)
+                        velocity_of_other = self._predict(scaled, condition, timestep, scale, windows, progress)
+                        expected += self._x_0(scaled, velocity_of_other, timestep) / (1 + num_others)
                 latents = self.scheduler.step(velocity, timestep, latents, **step_arguments, return_dict=False)[0]
                 if callback_on_step_end is not None:
                     tensors = {"latents": latents} if "latents" in (callback_on_step_end_tensor_inputs or ()) else {}

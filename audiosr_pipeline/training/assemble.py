@@ -27,14 +27,14 @@ class AssemblySettings:
     ldm: str = setting("runs/ldm/best", "folder of the trained UNet")
     vocoder: str = setting("runs/vocoder/best", "folder of the trained vocoder")
     output: str = setting("runs/audiosr", "folder of the pipeline")
-    num_inference_steps: int = setting(8, "denoising steps")
+    num_inference_steps: int = setting(5, "denoising steps")
     guidance_scale: float = setting(1.0, "weight of the guidance")
     eta: float = setting(1.0, "noise added in each step, 0 to 1")
     window_s: float = setting(10.24, "what the UNet sees at a time, in seconds; its training's crops may be shorter")
     level_patch: int = setting(5, "side in latents of the patches whose mean is the first prediction's; 0: none")
     level_predictions: int = setting(2, "first predictions whose mean that is")
     level_guidance: float = setting(1.0, "factor of the guidance scale in the first step")
-    detail_gain: float = setting(1.1, "factor of what differs from that mean")
+    detail_gain: float = setting(1.2, "factor of what differs from that mean")
 
 
 def assemble(settings: AssemblySettings) -> None:
