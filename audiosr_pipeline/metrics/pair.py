@@ -27,8 +27,9 @@ def evaluate_pair(
 
     `EDGE` is where the reference's own content ends, found by `steady_edge` over all its channels: many recordings stop
     at a codec's cliff, and up to there nothing has to be guessed. A score without anything to measure is NaN: those
-    that need a cutoff when none is given, those between the cutoff and `EDGE` when `EDGE` is not above it. No score is
-    infinite. Nothing is shifted or amplified before it is scored, but for the `..._gain_matched` scores.
+    that need a cutoff when none is given, those between the cutoff and `EDGE` when `EDGE` is not above it, those above
+    `EDGE` when it is the highest frequency. No score is infinite. Nothing is shifted or amplified before it is scored,
+    but for the `..._gain_matched` scores.
 
     Args:
         estimate: Waveforms `(channels, num_samples)`, full scale 1, in the sample format that is to be compared.
@@ -40,8 +41,9 @@ def evaluate_pair(
         Scores by name:
 
         - `lsd_{convention}` for each LSD convention: all bins; `lsd_lf_...` below the cutoff; `lsd_hf_...` from the
-          cutoff up; `lsd_below_edge_...` below `EDGE`; `lsd_hf_below_edge_...` from the cutoff to `EDGE`. Each of them
-          also as `..._gain_matched`, with the estimate multiplied by the gain that `compare_low_bands` finds.
+          cutoff up; `lsd_below_edge_...` below `EDGE`; `lsd_hf_below_edge_...` from the cutoff to `EDGE`;
+          `lsd_above_edge_...` from `EDGE` up. Each of them also as `..._gain_matched`, with the estimate multiplied by
+          the gain that `compare_low_bands` finds.
         - `energy_error_db`: mean over the octaves above the cutoff of the absolute energy error, and with a cutoff
           `energy_error_db_{low}_{high}`: the signed error of the octave from `low` to `high` Hz.
           `energy_error_below_edge_db`: the mean over octaves that end at `EDGE`. `top_energy_error_db`: the signed
@@ -97,6 +99,7 @@ def lsd_scores(
         "lsd_hf": None if cutoff_freq is None else (cutoff_freq, None),
         "lsd_below_edge": (0.0, edge_freq),
         "lsd_hf_below_edge": None if cutoff_freq is None else (cutoff_freq, edge_freq),
+        "lsd_above_edge": (edge_freq, None),
     }
     gains = {"": 1.0} if math.isnan(gain) else {"": 1.0, "_gain_matched": gain}
     scores: dict[str, float] = {}
@@ -105,7 +108,7 @@ def lsd_scores(
         measured = {
             name: band
             for name, band in bands.items()
-            if band is not None and (band[1] is None or band[1] >= band[0] + bin_width)
+            if band is not None and (sampling_rate / 2 if band[1] is None else band[1]) >= band[0] + bin_width
         }
         distances = distances_at_gains(
             estimate, reference, convention, list(measured.values()), sampling_rate, list(gains.values())

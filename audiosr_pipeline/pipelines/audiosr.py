@@ -6,6 +6,7 @@ import logging
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from numbers import Integral
 from pathlib import Path
 from typing import Any
@@ -558,26 +559,21 @@ class AudioSRPipeline(DiffusionPipeline):
         windows = self._windows(latents.shape[2])
         timesteps = self.scheduler.timesteps
         self._guidance_scale, self._num_timesteps = guidance_scale, len(timesteps)
-        num_others = self.config.level_predictions - 1 if self.config.level_patch else 0
-        with self.progress_bar(total=(len(timesteps) + num_others) * len(windows)) as progress:
+        num_calls = len(timesteps) + (self.config.level_predictions - 1 if self.config.level_patch else 0)
+        with self.progress_bar(total=num_calls * len(windows)) as progress:
+            predict = partial(self._predict, condition=condition, windows=windows, progress=progress)
             for step, timestep in enumerate(timesteps):
                 if self.interrupt:
                     break
-                model_input = self.scheduler.scale_model_input(latents, timestep)
                 scale = self.guidance_scale * (self.config.level_guidance if step == 0 else 1)
-                velocity = self._predict(model_input, condition, timestep, scale, windows, progress)
+                model_input = self.scheduler.scale_model_input(latents, timestep)
+                velocity = predict(model_input, timestep, scale)
                 if step == 0 and self.config.level_patch:
-                    expected = self._x_0(model_input, velocity, timestep) / (1 + num_others)
-                    other = latents
-                    for number in range(num_others):
-                        # In pairs of a noise and its opposite: what is odd in the noise cancels out of their mean.
-                        if number % 2 == 0:
-                            other = -other
-                        else:
-                            other = randn_tensor(latents.shape, rows, latents.device) * self.scheduler.init_noise_sigma
-                        scaled = self.scheduler.scale_model_input(other, timestep)
-                        velocity_of_other = self._predict(scaled, condition, timestep, scale, windows, progress)
-                        expected += self._x_0(scaled, velocity_of_other, timestep) / (1 + num_others)
+                    expected = self._x_0(model_input, velocity, timestep)
+                    for other in self._other_noises(latents, rows):
+                        model_input = self.scheduler.scale_model_input(other, timestep)
+                        expected += self._x_0(model_input, predict(model_input, timestep, scale), timestep)
+                    expected /= self.config.level_predictions
                 latents = self.scheduler.step(velocity, timestep, latents, **step_arguments, return_dict=False)[0]
                 if callback_on_step_end is not None:
                     tensors = {"latents": latents} if "latents" in (callback_on_step_end_tensor_inputs or ()) else {}
@@ -724,9 +720,9 @@ class AudioSRPipeline(DiffusionPipeline):
     def _predict(
         self,
         latents: Tensor,
-        condition: Tensor,
         timestep: Tensor,
         guidance_scale: float,
+        condition: Tensor,
         windows: list[Window],
         progress: Any,
     ) -> Tensor:
@@ -758,6 +754,18 @@ class AudioSRPipeline(DiffusionPipeline):
                 progress.update(len(batch))
 
         return merge_windows(predictions(), windows, FADE_FRAMES)
+
+    def _other_noises(self, noise: Tensor, generators: list[torch.Generator]) -> Iterator[Tensor]:
+        """The noises of the first predictions after that from `noise`, in pairs of a noise and its opposite.
+
+        What is odd in the noise cancels out of a pair's mean.
+        """
+        for number in range(1, self.config.level_predictions):
+            if number % 2:
+                noise = -noise
+            else:
+                noise = randn_tensor(noise.shape, generators, noise.device) * self.scheduler.init_noise_sigma
+            yield noise
 
     def _x_0(self, sample: Tensor, velocity: Tensor, timestep: Tensor) -> Tensor:
         """The clean latents of a sample and its velocity: `alpha * sample - sigma * velocity`."""

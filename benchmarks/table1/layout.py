@@ -5,10 +5,12 @@ import math
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from operator import itemgetter
 from pathlib import Path
 
 import numpy as np
 
+from audiosr_pipeline.evaluate import SAMPLING_RATE
 from audiosr_pipeline.metrics import Mean, bootstrap_means
 from benchmarks.data.demos import MUSIC_DATA, PAGES
 from benchmarks.data.entries import LOWPASSES
@@ -17,8 +19,12 @@ from benchmarks.table1.measure import Results, Row
 
 LSD = "lsd_ssr_eval"
 LSD_BELOW_EDGE = "lsd_below_edge_ssr_eval"
+LSD_EXACT_BELOW_EDGE = "lsd_exact_below_edge_ssr_eval"
+# What `ssr_eval` gives a frame of digital silence.
+SILENT_FRAME_LSD = 12
 OTHER_SCORES = {
     "LSD to the edge": LSD_BELOW_EDGE,
+    "LSD, all to the edge exact": LSD_EXACT_BELOW_EDGE,
     "LSD-HF to the edge": "lsd_hf_below_edge_ssr_eval",
     "LSD `apbwe`": "lsd_apbwe",
     "Variance ratio": "variance_ratio",
@@ -27,8 +33,6 @@ OTHER_SCORES = {
     "16-20 kHz (dB)": "top_energy_error_db",
 }
 SPEED = "CPU-seconds per second of audio"
-# What `ssr_eval` gives a frame of digital silence.
-SILENT_FRAME_LSD = 12
 TITLES = {
     "esc10": "ESC-10 fold 5",
     "esc50": "ESC-50 fold 5",
@@ -81,7 +85,8 @@ class Table:
 
     def mean(self, system: str, column: Column, name: str) -> Mean | None:
         """Mean of a score over the clips that have it; None if none has."""
-        values = [row.scores[name] for row in self.cells.get((system, column), [])]
+        score = exact_below_edge if name == LSD_EXACT_BELOW_EDGE else itemgetter(name)
+        values = [score(row.scores) for row in self.cells.get((system, column), [])]
         return bootstrap_means(np.array(values)[:, None])[0] if values else None
 
     def difference(self, system: str, baseline: str, column: Column, name: str) -> Mean | None:
@@ -99,6 +104,19 @@ class Table:
         rows = [row for column in columns for row in self.cells.get((system, column), [])]
         audio_s = sum(row.audio_s for row in rows)
         return sum(row.cpu_s for row in rows) / audio_s if audio_s else math.nan
+
+
+def exact_below_edge(scores: dict[str, float]) -> float:
+    """LSD `ssr_eval` of what a system has above the edge, were all below it the true recording's.
+
+    A difference of nothing in the bins below leaves of a frame's distance the root of the share of those above. Frames
+    of digital silence have the same distance in all bins, whatever is in them.
+    """
+    above = scores["lsd_above_edge_ssr_eval"]
+    share = math.sqrt(1 - 2 * scores["reference_edge_freq"] / SAMPLING_RATE)
+    # The edge may be that of the highest bin.
+    made = 0.0 if math.isnan(above) else share * above
+    return made + (1 - share) * SILENT_FRAME_LSD * scores["reference_silent"]
 
 
 def markdown(
@@ -188,9 +206,10 @@ def _how_to_read(table: Table) -> Iterator[str]:
         "their ends to the length that they share, and both rounded to 16 bit; nothing is shifted or amplified."
     )
     yield (
-        "Edge: where the true recording's own content ends in most frames; above it nothing has to be made. HF: from "
-        "the cutoff up. Variance ratio: 1 is as varied as the truth. Energy error: absolute, mean of the octaves above "
-        "the cutoff. 16-20 kHz: signed energy error there, of true recordings that go on above it."
+        "Edge: where the true recording's own content ends in most frames; above it nothing has to be made. All to the "
+        "edge exact: what a system would have for what it makes above the edge alone. HF: from the cutoff up. Variance "
+        "ratio: 1 is as varied as the truth. Energy error: absolute, mean of the octaves above the cutoff. 16-20 kHz: "
+        "signed energy error there, of true recordings that go on above it."
     )
     yield (
         "Speed: processor time of the call, all clips of a system together; outputs that were stored have none. All "

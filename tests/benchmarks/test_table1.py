@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from scipy import signal
 
 from audiosr_pipeline.audio_io import write_audio
 from audiosr_pipeline.metrics import evaluate_pair, round_to_16_bit
@@ -18,10 +19,13 @@ from benchmarks.baselines.systems import Unprocessed, outputs_in, outputs_of
 from benchmarks.data.entries import Entry
 from benchmarks.data.find import find_entries
 from benchmarks.table1 import __main__ as table1
-from benchmarks.table1.layout import LSD, OTHER_SCORES, Table, markdown
+from benchmarks.table1.layout import LSD, OTHER_SCORES, Table, exact_below_edge, markdown
 from benchmarks.table1.measure import Competitor, Results, Row, content_of, key, measure, sample
 from tests.conftest import build_tiny_pipeline
 from tests.signals import noise
+
+CLIFF = signal.cheby2(12, 90, 15_000, fs=48_000, output="sos")
+ABOVE_CLIFF = signal.cheby2(12, 90, 16_000, "highpass", fs=48_000, output="sos")
 
 
 def write(path: Path, seed: int = 0, num_samples: int = 24_000, channels: int = 1) -> None:
@@ -65,7 +69,7 @@ class Counting(Unprocessed):
 
 
 def row(clip: str, system: str, score: float, data: str = "music", cutoff_freq: int = 4_000) -> Row:
-    scores = dict.fromkeys([LSD, *OTHER_SCORES.values()], score)
+    scores = dict.fromkeys([LSD, "lsd_above_edge_ssr_eval", *OTHER_SCORES.values()], score)
     scores |= {"reference_edge_freq": 20_000.0, "reference_silent": 0.0}
     name = f"{data}/paper/{cutoff_freq}/{clip}"
     return Row(name, data, clip, "music", "paper", cutoff_freq, system, "", 2.0, 0.5, 0, scores)
@@ -79,6 +83,22 @@ def test_a_score_is_that_of_the_output_and_the_truth_both_in_16_bit(recordings, 
     expected = evaluate_pair(item["audio"], round_to_16_bit(item["reference"]), entries[3].cutoff_freq)
     assert results.rows[3].scores == pytest.approx(expected, nan_ok=True)
     assert results.rows[3].audio_s == 0.5 and results.rows[3].cpu_s >= 0
+
+
+def test_what_is_left_of_a_distance_that_all_to_the_edge_is_taken_from():
+    silence, part = np.zeros((1, 12_000)), 0.1 * noise(1.0)
+    truth = np.concatenate([signal.sosfiltfilt(CLIFF, part), silence], -1)
+    made = truth + 0.03 * np.concatenate([signal.sosfiltfilt(ABOVE_CLIFF, noise(1.0, seed=1)), silence], -1)
+    # What is made is 90 dB down at the edge, so it is exact to there but for the rounding.
+    scores = evaluate_pair(round_to_16_bit(made), round_to_16_bit(truth), 4_000)
+    assert scores["reference_silent"] > 0.15
+    assert exact_below_edge(scores) == pytest.approx(scores[LSD], rel=0.02)
+
+
+def test_of_full_band_recordings_silence_alone_is_left():
+    truth = np.concatenate([0.1 * noise(1.0), np.zeros((1, 12_000))], -1)
+    scores = evaluate_pair(0.5 * truth, truth, 4_000)
+    assert exact_below_edge(scores) == pytest.approx(12 * scores["reference_silent"])
 
 
 def test_what_is_done_is_not_done_again_and_gives_the_same(recordings, tmp_path):
