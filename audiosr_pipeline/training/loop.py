@@ -5,7 +5,7 @@ import logging
 import math
 import shutil
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -16,11 +16,13 @@ from accelerate import Accelerator
 from accelerate.utils import broadcast, send_to_device
 from diffusers.training_utils import EMAModel
 from torch import Tensor, nn
+from torch.optim.swa_utils import update_bn
 from torch.utils.data import DataLoader
 from tqdm import tqdm
 
 from audiosr_pipeline.training.dataset import (
     FREE_LICENCES,
+    KINDS,
     NO_DEGRADATION,
     CropDataset,
     Recording,
@@ -87,6 +89,11 @@ class TrainingSettings:
         if not self.crop_s > 0:
             raise ValueError(f"crop_s={self.crop_s}; accepted are numbers above 0.")
 
+    @property
+    def kind_weights(self) -> dict[str, float]:
+        """Share of each kind of audio among the crops."""
+        return {kind: getattr(self, kind) for kind in KINDS}
+
 
 def other_default(name: str, default: Any) -> Any:
     """The field `name` of `TrainingSettings` with another default."""
@@ -131,6 +138,7 @@ def train(
     adversary: Adversary | None = None,
     preview: Callable[[Batch], dict[str, Tensor]] | None = None,
     degradation: DegradationShares = NO_DEGRADATION,
+    norm_inputs: Sequence[Tensor] = (),
 ) -> None:
     """Trains `model` and exports the moving average of its weights whenever the validation loss is the best so far.
 
@@ -154,6 +162,8 @@ def train(
         preview: What TensorBoard shows of a batch at each validation: mels `(num_frames, n_mels)`, waveforms at 48 kHz
             `(num_samples,)`.
         degradation: Shares of the low-passed training crops that suffer more than the low-pass.
+        norm_inputs: Batches from which the moving average's batch norms take their statistics before it is validated
+            and exported: those that come with training are of other weights. Needed by a model that has such norms.
 
     Raises:
         ValueError: If the run in `settings.output` has other settings.
@@ -199,8 +209,7 @@ def train(
     ema.to(device)
 
     num_samples = round(settings.crop_s * 48_000)
-    weights = {"speech": settings.speech, "music": settings.music, "effects": settings.effects}
-    dataset = CropDataset(recordings[0], num_samples, weights, settings.seed, degradation)
+    dataset = CropDataset(recordings[0], num_samples, settings.kind_weights, settings.seed, degradation)
     # Fails here, with its own message, if nothing can be drawn, and not inside a worker.
     dataset[0]
     share = settings.batch_size // (accelerator.num_processes * settings.accumulation_steps)
@@ -249,6 +258,8 @@ def train(
             continue
         ema.store(parameters)
         ema.copy_to(parameters)
+        if norm_inputs:
+            update_bn(norm_inputs, model, device)
         validation_loss = _validation_loss(accelerator, loss_of, validation)
         # The last step may have spoilt the weights: they must not replace the good state.
         _check_finite(validation_loss, step, state_file)

@@ -15,8 +15,6 @@ from torch.nn import functional
 # The widths of the levels, as multiples of the first.
 LEVELS = (1, 2, 4, 8, 12, 12)
 FRAME_MULTIPLE = 2 ** len(LEVELS)
-# Of the UNet's batch norms. Statistics of ten batches, torch's 0.1, don't fit averaged weights.
-MOMENTUM = 0.01
 
 
 class NVSRDNN(ModelMixin, ConfigMixin):
@@ -98,10 +96,10 @@ class ResidualBlock(nn.Module):
     def __init__(self, in_channels: int, out_channels: int):
         super().__init__()
         self.layers = nn.Sequential(
-            nn.BatchNorm2d(in_channels, momentum=MOMENTUM),
+            nn.BatchNorm2d(in_channels),
             nn.LeakyReLU(0.01),
             nn.Conv2d(in_channels, out_channels, kernel_size=3, padding=1, bias=False),
-            nn.BatchNorm2d(out_channels, momentum=MOMENTUM),
+            nn.BatchNorm2d(out_channels),
             nn.LeakyReLU(0.01),
             nn.Conv2d(out_channels, out_channels, kernel_size=3, padding=1, bias=False),
         )
@@ -117,7 +115,7 @@ class _Upsampling(nn.Module):
 
     def __init__(self, in_channels: int, out_channels: int):
         super().__init__()
-        self.norm = nn.BatchNorm2d(in_channels, momentum=MOMENTUM)
+        self.norm = nn.BatchNorm2d(in_channels)
         self.conv = nn.ConvTranspose2d(in_channels, out_channels, kernel_size=3, stride=2, bias=False)
 
     def forward(self, hidden: Tensor) -> Tensor:

@@ -22,7 +22,7 @@ from audiosr_pipeline.cli.messages import complain
 from audiosr_pipeline.cli.train import add_part, run
 from audiosr_pipeline.models.feature_extractor import MelFeatureExtractor
 from audiosr_pipeline.training.cliff import continue_band
-from audiosr_pipeline.training.dataset import crop_generators, find_recordings
+from audiosr_pipeline.training.dataset import CropDataset, crop_generators, find_recordings
 from audiosr_pipeline.training.loop import Batch, TrainingSettings, launch, other_default, setting, train
 from benchmarks.baselines.nu_wave import NUWave, sampling_scheduler, training_levels
 from benchmarks.baselines.nvsr import NVSRDNN, NVSRResUNet
@@ -30,6 +30,8 @@ from benchmarks.baselines.nvsr import NVSRDNN, NVSRResUNet
 WIDTH = "first width as published (NVSR-DNN: 512, NVSR-ResUNet: 32, NU-Wave: 64) of a network as deep; 0: mini"
 MINI = {NVSRDNN: {"width": 256}, NVSRResUNet: {"width": 8, "num_blocks": 1}, NUWave: {"width": 16, "num_layers": 10}}
 
+# For the statistics of their batch norms.
+NUM_NORM_BATCHES = 30
 # Crops and learning rate of VoiceFixer, whose code NVSR's authors built theirs on.
 NVSR_PAPER = {"num_steps": 500_000, "learning_rate": 5e-4, "batch_size": 24, "crop_s": 3.0}
 
@@ -100,6 +102,13 @@ def train_mel_predictor(settings: TrainingSettings, network: type[ModelMixin]) -
     feature_extractor = MelFeatureExtractor()
     model = build(network, settings)
 
+    # With a seed of their own: other crops than those of the steps.
+    crops = CropDataset(recordings[0], round(settings.crop_s * 48_000), settings.kind_weights, settings.seed + 1)
+    norm_inputs = [
+        feature_extractor(torch.stack([crops[first + index]["lowpassed"] for index in range(settings.batch_size)]))
+        for first in range(0, NUM_NORM_BATCHES * settings.batch_size, settings.batch_size)
+    ]
+
     def loss_of(batch: Batch, generator: torch.Generator) -> Tensor:
         mel, lowpassed = feature_extractor(torch.cat([batch["audio"], batch["lowpassed"]])).chunk(2)
         mel = torch.stack([continue_band(clip, feature_extractor.log_floor) for clip in mel])
@@ -109,7 +118,7 @@ def train_mel_predictor(settings: TrainingSettings, network: type[ModelMixin]) -
             predicted = model(lowpassed).float()
         return (predicted - mel).abs().mean()
 
-    train(accelerator, model, loss_of, recordings, settings, model.save_pretrained)
+    train(accelerator, model, loss_of, recordings, settings, model.save_pretrained, norm_inputs=norm_inputs)
 
 
 def train_nu_wave(settings: TrainingSettings) -> None:

@@ -36,6 +36,8 @@ class Scripted:
         self.recordings = find_recordings([manifest])
         self.model = nn.Linear(1, 1, bias=False)
         nn.init.zeros_(self.model.weight)
+        self.trained: nn.Module = self.model
+        self.norm_inputs: list[Tensor] = []
         self.training: dict[int, float] = {}
         self.validation: dict[int, float] = {}
         self.steps: list[int] = []
@@ -55,7 +57,15 @@ class Scripted:
     def run(self) -> None:
         state = Path(self.settings.output) / "state.pt"
         self.first = 1 + (torch.load(state, weights_only=True)["step"] if state.exists() else 0)
-        train(launch(self.settings), self.model, self.loss_of, self.recordings, self.settings, self.export)
+        train(
+            launch(self.settings),
+            self.trained,
+            self.loss_of,
+            self.recordings,
+            self.settings,
+            self.export,
+            norm_inputs=self.norm_inputs,
+        )
 
     def export(self, folder: Path) -> None:
         folder.mkdir()
@@ -100,6 +110,19 @@ def test_it_learns_and_writes_down_how(run_of):
     assert run.state["step"] == 40 and run.state["best"] == min(losses)
     written = json.loads((Path(run.settings.output) / "settings.json").read_text())
     assert written["learning_rate"] == 0.1 and written["data"] == list(run.settings.data)
+
+
+def test_batch_norms_have_the_statistics_of_the_averaged_weights(run_of):
+    run = run_of(num_steps=4, validation_every=4, learning_rate=0.3)
+    norm = nn.BatchNorm1d(1)
+    run.trained = nn.Sequential(run.model, norm)
+    run.norm_inputs = [torch.tensor([[1.0], [2.0]]), torch.tensor([[3.0], [6.0]])]
+    run.run()
+    (averaged,) = run.exported
+    assert averaged != run.model.weight.item()
+    assert norm.running_mean.item() == pytest.approx(3 * averaged)
+    # The mean of the variances of both batches, 0.5 and 4.5.
+    assert norm.running_var.item() == pytest.approx(2.5 * averaged**2)
 
 
 def test_a_stopped_run_goes_on_as_if_it_had_not_been_stopped(run_of):
