@@ -89,7 +89,7 @@ def test_what_is_left_of_a_distance_that_all_to_the_edge_is_taken_from():
     silence, part = np.zeros((1, 12_000)), 0.1 * noise(1.0)
     truth = np.concatenate([signal.sosfiltfilt(CLIFF, part), silence], -1)
     made = truth + 0.03 * np.concatenate([signal.sosfiltfilt(ABOVE_CLIFF, noise(1.0, seed=1)), silence], -1)
-    # What is made is 90 dB down at the edge, so it is exact to there but for the rounding.
+    # Made is what is 90 dB down at the edge, which is found to 94 Hz: exact to there but for that and the rounding.
     scores = evaluate_pair(round_to_16_bit(made), round_to_16_bit(truth), 4_000)
     assert scores["reference_silent"] > 0.15
     assert exact_below_edge(scores) == pytest.approx(scores[LSD], rel=0.02)
