@@ -9,6 +9,7 @@ from audiosr_pipeline.cli.arguments import UsageError
 from audiosr_pipeline.cli.messages import complain, one_line
 from audiosr_pipeline.training.assemble import AssemblySettings, assemble
 from audiosr_pipeline.training.ldm import LDMSettings, train_ldm
+from audiosr_pipeline.training.level import LevelSettings, fit_level
 from audiosr_pipeline.training.vae import VAESettings, train_vae
 from audiosr_pipeline.training.vocoder import VocoderSettings, train_vocoder
 
@@ -17,6 +18,7 @@ TRAINERS: dict[str, tuple[type[Any], Callable[[Any], None], str]] = {
     "vae": (VAESettings, train_vae, "train the autoencoder"),
     "ldm": (LDMSettings, train_ldm, "train the diffusion model, for a trained autoencoder"),
     "vocoder": (VocoderSettings, train_vocoder, "train the vocoder"),
+    "level": (LevelSettings, fit_level, "fit the predictor of the levels above the cutoff"),
     "assemble": (AssemblySettings, assemble, "put trained parts together into a model, as enhance --model takes it"),
 }
 

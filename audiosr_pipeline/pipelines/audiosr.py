@@ -26,6 +26,7 @@ from audiosr_pipeline.convert.components import convert_checkpoint
 from audiosr_pipeline.dsp.low_band import (
     TRANSITION_HZ,
     limit_rise,
+    num_low_mels,
     replace_low_band,
     replace_low_mel,
     split_bands,
@@ -35,6 +36,7 @@ from audiosr_pipeline.dsp.resample import resample, resampled_length
 from audiosr_pipeline.dsp.silence import fade_ends, silence_gate
 from audiosr_pipeline.dsp.windows import Window, merge_windows, split_windows
 from audiosr_pipeline.models.feature_extractor import MelFeatureExtractor
+from audiosr_pipeline.models.level_predictor import LevelPredictor
 from audiosr_pipeline.models.vocoder import ISTFTVocoder
 from audiosr_pipeline.pipelines.generators import copy_generator, generators_per_clip, seed_of
 from audiosr_pipeline.pipelines.inputs import Clip, load_clips
@@ -44,7 +46,7 @@ from audiosr_pipeline.pipelines.outputs import AudioSRPipelineOutput, AudioSRRep
 
 # diffusers downloads a model from the Hub only if it knows the module of each component (its issue 6563). No classes
 # need be listed: ours derive from ones that it lists.
-LOADABLE_CLASSES.update({part.__module__: {} for part in (MelFeatureExtractor, ISTFTVocoder)})
+LOADABLE_CLASSES.update({part.__module__: {} for part in (MelFeatureExtractor, ISTFTVocoder, LevelPredictor)})
 
 logger = logging.getLogger(__name__)
 
@@ -99,6 +101,7 @@ class AudioSRPipeline(DiffusionPipeline):
             `ISTFTVocoder`.
         feature_extractor: Log-mel front end.
         scheduler: Any diffusers scheduler for v-prediction.
+        level_predictor: Gives the generated bands their mean levels, window by window; None leaves the UNet's.
         default_num_inference_steps: Steps where a call names none.
         default_guidance_scale: Guidance scale where a call names none.
         default_eta: Eta where a call names none and the scheduler has a use for it.
@@ -118,7 +121,8 @@ class AudioSRPipeline(DiffusionPipeline):
             `detail_gain` not above 0.
     """
 
-    model_cpu_offload_seq = "unet->vae->vocoder"
+    model_cpu_offload_seq = "unet->vae->level_predictor->vocoder"
+    _optional_components = ["level_predictor"]
     _callback_tensor_inputs = ["latents"]
 
     def __init__(
@@ -129,6 +133,7 @@ class AudioSRPipeline(DiffusionPipeline):
         vocoder: SpeechT5HifiGan | ISTFTVocoder,
         feature_extractor: MelFeatureExtractor,
         scheduler: SchedulerMixin,
+        level_predictor: LevelPredictor | None = None,
         default_num_inference_steps: int = 50,
         default_guidance_scale: float = 3.5,
         default_eta: float = 1.0,
@@ -147,7 +152,12 @@ class AudioSRPipeline(DiffusionPipeline):
                 raise ValueError(f"{name}={factor}; accepted are numbers above 0, 1 changes nothing.")
         super().__init__()
         self.register_modules(
-            vae=vae, unet=unet, vocoder=vocoder, feature_extractor=feature_extractor, scheduler=scheduler
+            vae=vae,
+            unet=unet,
+            vocoder=vocoder,
+            feature_extractor=feature_extractor,
+            scheduler=scheduler,
+            level_predictor=level_predictor,
         )
         self.register_to_config(
             default_num_inference_steps=default_num_inference_steps,
@@ -609,6 +619,8 @@ class AudioSRPipeline(DiffusionPipeline):
 
         mel = merge_windows(decoded(), windows, FADE_FRAMES, self.vae_scale_factor)
         assert prepared.mel is not None
+        if self.level_predictor is not None:
+            self._set_levels(mel, prepared.mel, prepared.inspection.cutoff_freq)
         limit_rise(mel, prepared.mel, prepared.inspection.cutoff_freq, self.feature_extractor.mel_edges)
         return self.vocode(mel, prepared)
 
@@ -781,6 +793,24 @@ class AudioSRPipeline(DiffusionPipeline):
         """Shape of a row of latents."""
         num_bins = self.feature_extractor.n_mels // self.vae_scale_factor
         return 1, self.unet.config.out_channels, num_latent_frames, num_bins
+
+    def _set_levels(self, mel: Tensor, input_mel: Tensor, cutoff_freq: float) -> None:
+        """Gives a generated mel spectrogram, in place, the levels that are expected above the cutoff.
+
+        One gain for all channels in each band and window: what goes on in it, and its panning, stay.
+        """
+        edges, scale = self.feature_extractor.mel_edges, self.vae_scale_factor
+        low = num_low_mels(cutoff_freq, edges)
+        windows = self._windows(mel.shape[2] // scale)
+
+        def changes() -> Iterator[Tensor]:
+            for window in windows:
+                frames = slice(window.start * scale, window.stop * scale)
+                joined = replace_low_mel(mel[:, :, frames], input_mel[:, :, frames].to(mel.device), cutoff_freq, edges)
+                change = self.level_predictor(joined, low)
+                yield change.mean(0, keepdim=True).expand(-1, -1, joined.shape[2], -1)
+
+        mel[..., low:] += merge_windows(changes(), windows, FADE_FRAMES, scale)[..., low:]
 
     def _windows(self, num_frames: int, longest: int | None = None) -> list[Window]:
         """The windows of a clip of `num_frames` latent frames, none longer than `longest`."""

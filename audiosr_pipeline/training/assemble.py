@@ -7,6 +7,7 @@ import torch
 from diffusers import AudioLDM2UNet2DConditionModel
 
 from audiosr_pipeline.models.feature_extractor import MelFeatureExtractor
+from audiosr_pipeline.models.level_predictor import LevelPredictor
 from audiosr_pipeline.pipelines.audiosr import AudioSRPipeline
 from audiosr_pipeline.training.ldm import build_scheduler
 from audiosr_pipeline.training.loop import setting
@@ -26,6 +27,7 @@ class AssemblySettings:
     vae: str = setting("runs/vae/best", "folder of the trained autoencoder")
     ldm: str = setting("runs/ldm/best", "folder of the trained UNet")
     vocoder: str = setting("runs/vocoder/best", "folder of the trained vocoder")
+    level: str = setting("", "folder of the fitted predictor of levels; none: the UNet's own")
     output: str = setting("runs/audiosr", "folder of the pipeline")
     num_inference_steps: int = setting(5, "denoising steps")
     guidance_scale: float = setting(1.0, "weight of the guidance")
@@ -45,6 +47,7 @@ def assemble(settings: AssemblySettings) -> None:
         vocoder=load_vocoder(settings.vocoder, dtype=torch.float16),
         feature_extractor=MelFeatureExtractor(),
         scheduler=build_scheduler(),
+        level_predictor=LevelPredictor.from_pretrained(settings.level) if settings.level else None,
         default_num_inference_steps=settings.num_inference_steps,
         default_guidance_scale=settings.guidance_scale,
         default_eta=settings.eta,

@@ -224,7 +224,7 @@ def train(
     validation = draw_validation_crops(recordings[1], num_samples, share, seed=settings.seed)
     if accelerator.is_main_process:
         output.mkdir(parents=True, exist_ok=True)
-        with _writing(output / "settings.json") as temporary:
+        with writing(output / "settings.json") as temporary:
             temporary.write_text(json.dumps(asdict(settings), indent=2) + "\n")
     writer = _open_tensorboard(output, step) if accelerator.is_main_process else None
 
@@ -267,7 +267,7 @@ def train(
         best = min(best, validation_loss)
         if accelerator.is_main_process:
             if is_exported:
-                with _writing(output / "best") as temporary:
+                with writing(output / "best") as temporary:
                     export(temporary)
             if writer is not None and preview is not None:
                 with torch.no_grad():
@@ -284,10 +284,10 @@ def train(
                 writer.flush()
             progress.write(f"step {step}: training {training_loss:.4f}, validation {validation_loss:.4f}")
             # All of it, and before the state: a run that was killed in between writes the same again.
-            with _writing(output / "curve.jsonl") as temporary:
+            with writing(output / "curve.jsonl") as temporary:
                 temporary.write_text("".join(json.dumps(line) + "\n" for line in curve))
             states = {name: part.state_dict() for name, part in parts.items()}
-            with _writing(state_file) as temporary:
+            with writing(state_file) as temporary:
                 torch.save({**states, "step": step, "best": best, "held_out": held_out, "curve": curve}, temporary)
     progress.close()
     if num_skipped:
@@ -356,7 +356,7 @@ def _validation_loss(
 
 
 @contextmanager
-def _writing(path: Path) -> Iterator[Path]:
+def writing(path: Path) -> Iterator[Path]:
     """Gives a temporary path for a file or a folder, which replaces `path` when the block succeeds.
 
     Whatever is raised becomes an OSError: each library has its own error for a full disk.

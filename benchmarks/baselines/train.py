@@ -100,7 +100,7 @@ def train_mel_predictor(settings: TrainingSettings, network: type[ModelMixin]) -
     accelerator = launch(settings)
     recordings = find_recordings(settings.data, settings.licences)
     feature_extractor = MelFeatureExtractor()
-    model = build(network, settings)
+    model = build(network, settings).to(memory_format=torch.channels_last)
 
     # With a seed of their own: other crops than those of the steps.
     crops = CropDataset(recordings[0], round(settings.crop_s * 48_000), settings.kind_weights, settings.seed + 1)

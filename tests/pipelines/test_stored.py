@@ -68,7 +68,10 @@ def folder(kind) -> Path:
 
 def test_a_stored_pipeline_loads_with_its_classes_settings_and_weights(kind, folder):
     pipe = AudioSRPipeline.from_pretrained(folder)
-    assert {name: type(part) for name, part in pipe.components.items()} == COMMON_CLASSES | CLASSES[kind]
+    # Younger than the folder.
+    assert pipe.level_predictor is None
+    parts = {name: type(part) for name, part in pipe.components.items() if part is not None}
+    assert parts == COMMON_CLASSES | CLASSES[kind]
     assert pipe.parameters == SETTINGS[kind]
     assert pipe.feature_extractor.n_mels == 32 and pipe.feature_extractor.hop_length == 120
     assert pipe.vae.config.scaling_factor == 0.5
