@@ -16,7 +16,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -146,9 +146,9 @@ def generate(pipe: AudioSRPipeline, audio: np.ndarray, seed: int, results: Resul
 
 
 def generate_from_another(pipe: AudioSRPipeline, audio: np.ndarray, other: np.ndarray, seed: int) -> np.ndarray:
-    """As `generate`, but the model denoises under the condition of `other`; both are `(channels, num_samples)`.
+    """As `generate`, but all that the networks are given is of `other`; both are `(channels, num_samples)`.
 
-    The pipeline's own steps, one by one. The other's condition is repeated or cut to the clip's channels and length.
+    The pipeline's own steps, one by one. The other's mel is repeated or cut to the clip's channels and length.
     """
     prepared, foreign = (pipe.preprocess(Clip(clip, SAMPLING_RATE, is_flat=False)) for clip in (audio, other))
     if prepared.mel is None or foreign.mel is None:
@@ -162,7 +162,7 @@ def generate_from_another(pipe: AudioSRPipeline, audio: np.ndarray, other: np.nd
     noise = pipe.prepare_latents(condition.shape[2], generator)
     guidance_scale, eta = pipe.config.default_guidance_scale, pipe.config.default_eta
     (latents,) = pipe.denoise([noise], [condition], guidance_scale, eta, [generator])
-    return pipe.replace_low_band(pipe.decode(latents, prepared), prepared, {}, seed)[0]
+    return pipe.replace_low_band(pipe.decode(latents, replace(prepared, mel=mel)), prepared, {}, seed)[0]
 
 
 def add_noise(audio: np.ndarray, cutoff_freq: int, spectrum: np.ndarray, following: bool, seed: int) -> np.ndarray:

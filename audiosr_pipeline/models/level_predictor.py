@@ -13,30 +13,36 @@ NUM_STATISTICS = 2 + len(QUANTILES)
 NUM_REFERENCE = 4
 # 60 dB in nepers: frames that are fainter than the loudest by more are pauses.
 DEPTH = 6.9
-# 15 dB: what is further off isn't believed.
-MAX_CHANGE = 1.73
+# Of the kernel, in standard deviations; and what is added to these, in nepers, so that inputs that hardly vary don't
+# count for much.
+KERNEL_WIDTH = 2.0
+LEAST_DEVIATION = 0.3
+# 26 dB: what is further off isn't believed.
+MAX_CHANGE = 3.0
 
 
 class LevelPredictor(ModelMixin, ConfigMixin):
     """Predicts the mean log level of each band above the cutoff, over a clip of some seconds.
 
-    A ridge regression on statistics of the bands below: mean, standard deviation and quantiles over the frames that
-    aren't pauses. For each number of bands below the cutoff it has weights of its own. A small UNet hears some seconds,
-    too, but is less sure of their level than of their course. `audiosr_pipeline.training.level` fits it.
+    A small UNet is less sure of a clip's level than of its course. This is a kernel ridge regression on statistics of
+    the bands below the cutoff: mean, standard deviation and quantiles over the frames that aren't pauses. Its centres
+    are recordings (Nyström's approximation); what is like none of them gets the mean of all. For each number of bands
+    below the cutoff it has weights of its own. `audiosr_pipeline.training.level` fits it.
 
     Args:
         n_mels: Mel bins.
         band_mels: Mel bins of a band, a divisor of `n_mels`.
+        num_centres: Recordings that what comes is compared with.
         log_floor: The value of an empty mel bin.
     """
 
     @register_to_config
-    def __init__(self, n_mels: int = 256, band_mels: int = 8, log_floor: float = -11.512925):
+    def __init__(self, n_mels: int = 256, band_mels: int = 8, num_centres: int = 1_000, log_floor: float = -11.512925):
         super().__init__()
         num_bands = n_mels // band_mels
-        # By the number of known bands; rows of statistics that aren't known stay 0.
-        weight = torch.zeros(num_bands, NUM_STATISTICS * num_bands + 2, num_bands)
-        self.weight = nn.Parameter(weight, requires_grad=False)
+        self.centres = nn.Parameter(torch.zeros(num_centres, NUM_STATISTICS, num_bands), requires_grad=False)
+        # By the number of known bands; the last row is the mean.
+        self.weight = nn.Parameter(torch.zeros(num_bands, num_centres + 1, num_bands), requires_grad=False)
 
     def forward(self, mel: Tensor, num_low: int) -> Tensor:
         """What to add to each mel bin so that the bands above the cutoff get the expected level.
@@ -46,14 +52,15 @@ class LevelPredictor(ModelMixin, ConfigMixin):
             num_low: Mel bins of it that are the input's.
 
         Returns:
-            `(batch, 1, 1, n_mels)` in nepers, float32, at most 15 dB; of the input's bins it has no meaning.
+            `(batch, 1, 1, n_mels)` in nepers, float32, at most 26 dB; of the input's bins it has no meaning.
         """
         num_known = max(1, num_low // self.config.band_mels)
         # Whatever precision the networks have: half of it has no quantiles.
         statistics = self.statistics(mel.float())
-        inputs, reference = self.inputs(statistics, num_known)
-        expected = (inputs @ self.weight[num_known].float() + reference).clamp(min=self.config.log_floor)
-        change = (expected - statistics[:, 0]).clamp(-MAX_CHANGE, MAX_CHANGE)
+        similarities, reference = self.similarities(statistics, num_known)
+        weight = self.weight[num_known].double()
+        expected = (similarities @ weight[:-1] + weight[-1] + reference).clamp(min=self.config.log_floor)
+        change = (expected.float() - statistics[:, 0]).clamp(-MAX_CHANGE, MAX_CHANGE)
         change[:, :num_known] = change[:, num_known, None]
         return interpolate(change[:, None], self.config.n_mels, mode="linear")[:, None]
 
@@ -73,14 +80,24 @@ class LevelPredictor(ModelMixin, ConfigMixin):
             found.append(torch.cat([bands.mean(0)[None], spread[None], torch.quantile(bands, quantiles, dim=0)]))
         return torch.stack(found)
 
-    def inputs(self, statistics: Tensor, num_known: int) -> tuple[Tensor, Tensor]:
-        """What the regression takes of statistics, `(batch, num_inputs)`, and the level that it is relative to.
+    def similarities(self, statistics: Tensor, num_known: int) -> tuple[Tensor, Tensor]:
+        """How alike clips and centres are below the cutoff, 0 to 1, and the clips' level there.
 
-        Nothing of the bands above `num_known` goes into them, nor does the clip's gain, but for its floor.
+        Nothing of the bands above `num_known` goes into it, nor does a clip's gain, but for how far its floor is.
+
+        Returns:
+            `(batch, num_centres)` and `(batch, 1)`, double precision.
         """
-        reference = statistics[:, 0, max(0, num_known - NUM_REFERENCE) : num_known].mean(-1)[:, None]
-        relative = statistics - reference[:, None]
-        relative[:, 1] = statistics[:, 1]
-        relative[..., num_known:] = 0
-        floor = self.config.log_floor - reference
-        return torch.cat([relative.flatten(1), floor, torch.ones_like(floor)], dim=1), reference
+        inputs, reference = self._inputs(statistics, num_known)
+        centres, _ = self._inputs(self.centres, num_known)
+        deviation = centres.std(0, correction=0) + LEAST_DEVIATION
+        distance = torch.cdist(inputs / deviation, centres / deviation) / inputs.shape[1] ** 0.5
+        return (-distance / KERNEL_WIDTH).exp(), reference
+
+    def _inputs(self, statistics: Tensor, num_known: int) -> tuple[Tensor, Tensor]:
+        """Known levels relative to the reference, spreads, quantiles relative to the mean, and the floor."""
+        known = statistics[..., :num_known].double()
+        means, spread, quantiles = known.split([1, 1, len(QUANTILES)], dim=1)
+        reference = means[:, 0, -NUM_REFERENCE:].mean(-1, keepdim=True)
+        parts = torch.cat([means - reference[:, None], 2 * spread, quantiles - means], dim=1)
+        return torch.cat([parts.flatten(1), self.config.log_floor - reference], dim=1), reference

@@ -1,4 +1,4 @@
-"""Fits the predictor of levels: ridge regressions, solved as they stand."""
+"""Fits the predictor of levels: kernel ridge regressions, solved as they stand."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -29,7 +29,8 @@ class LevelSettings:
     licences: str = other_default("licences", FREE_LICENCES)
     num_crops: int = setting(6_000, "crops that it is fitted to")
     crop_s: float = other_default("crop_s", 5.12)
-    ridge: float = setting(300.0, "penalty on the weights, whose inputs are levels in nepers")
+    num_centres: int = setting(1_000, "of these crops, those that the predictor keeps to compare with")
+    ridge: float = setting(0.2, "penalty on what is predicted being uneven")
     speech: float = other_default("speech", 0.25)
     music: float = other_default("music", 0.35)
     effects: float = other_default("effects", 0.4)
@@ -37,7 +38,7 @@ class LevelSettings:
     seed: int = other_default("seed", 0)
 
     def __post_init__(self) -> None:
-        for name, lowest in (("num_crops", 1), ("ridge", 0), ("crop_s", 0)):
+        for name, lowest in (("num_crops", 1), ("num_centres", 1), ("ridge", 0), ("crop_s", 0)):
             if not getattr(self, name) > 0:
                 accepted = f"whole numbers from {lowest} on" if lowest else "numbers above 0"
                 raise ValueError(f"{name}={getattr(self, name)}; accepted are {accepted}.")
@@ -52,7 +53,8 @@ def fit_level(settings: LevelSettings) -> None:
     """
     recordings, _ = find_recordings(settings.data, settings.licences)
     feature_extractor = MelFeatureExtractor()
-    model = LevelPredictor(log_floor=feature_extractor.log_floor)
+    num_centres = min(settings.num_centres, settings.num_crops)
+    model = LevelPredictor(num_centres=num_centres, log_floor=feature_extractor.log_floor)
     shares = {kind: getattr(settings, kind) for kind in KINDS}
     crops = CropDataset(recordings, round(settings.crop_s * feature_extractor.sampling_rate), shares, settings.seed)
     loader = DataLoader(crops, BATCH_SIZE, sampler=range(settings.num_crops), num_workers=settings.num_workers)
@@ -69,17 +71,23 @@ def fit_level(settings: LevelSettings) -> None:
 
 
 def solve(model: LevelPredictor, statistics: Tensor, targets: Tensor, ridge: float) -> None:
-    """Sets the model's weights to the ridge regressions of levels on statistics.
+    """Sets the model's centres to the first clips, and its weights to the regressions of levels on likeness to them.
 
     Args:
         model: What is fitted.
-        statistics: Of full-band clips, as `LevelPredictor.statistics` gives them.
+        statistics: Of full-band clips, at least as many as centres, as `LevelPredictor.statistics` gives them.
         targets: Mean levels `(clips, bands)`.
-        ridge: Penalty on the squares of the weights.
+        ridge: Penalty on the predictions' squared norm in the kernel's space, above 0.
     """
+    # As they are when stored in half precision.
+    model.centres.copy_(statistics[: len(model.centres)].half())
     for num_known in range(1, targets.shape[1]):
-        inputs, reference = model.inputs(statistics, num_known)
-        inputs, wanted = inputs.double(), (targets - reference).double()
-        wanted[:, :num_known] = 0
-        products = inputs.mT @ inputs + ridge * torch.eye(inputs.shape[1], dtype=inputs.dtype)
-        model.weight[num_known] = torch.linalg.solve(products, inputs.mT @ wanted)
+        between, _ = model.similarities(model.centres, num_known)
+        inputs, reference = model.similarities(statistics, num_known)
+        wanted = (targets - reference)[:, num_known:]
+        mean = wanted.mean(0)
+        # Two centres may be the same.
+        penalty = ridge * between + 1e-6 * torch.eye(len(between), dtype=between.dtype)
+        weight = torch.linalg.solve(inputs.mT @ inputs + penalty, inputs.mT @ (wanted - mean))
+        model.weight[num_known, :-1, num_known:] = weight.float()
+        model.weight[num_known, -1, num_known:] = mean.float()

@@ -143,7 +143,10 @@ class TrueStage(ItemSystem):
     """
 
     def __init__(self, pipe: AudioSRPipeline, through_autoencoder: bool):
-        self.pipe, self.through_autoencoder = pipe, through_autoencoder
+        # The truth needs no one to predict its levels.
+        self.pipe = AudioSRPipeline(**{**pipe.components, "level_predictor": None}, **pipe.parameters)
+        self.pipe.set_progress_bar_config(disable=True)
+        self.through_autoencoder = through_autoencoder
 
     def output_of(self, item: Mapping[str, Any]) -> np.ndarray:
         """Enhances `item["audio"]`, with the highs of `item["reference"]`."""

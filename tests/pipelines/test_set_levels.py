@@ -14,7 +14,7 @@ CUTOFF_FREQ = 4_000
 
 def expecting(*levels: float) -> LevelPredictor:
     """A predictor that expects `levels[i]` nepers above the reference in the i-th window that it is asked about."""
-    predictor = LevelPredictor()
+    predictor = LevelPredictor(num_centres=1)
     remaining = list(levels)
     change = predictor.forward
 
