@@ -8,6 +8,7 @@ import pytest
 import torch
 from accelerate.state import AcceleratorState
 
+from audiosr_pipeline import AudioSRPipeline
 from audiosr_pipeline.audio_io import write_audio
 from audiosr_pipeline.dsp.lowpass import lowpass
 from audiosr_pipeline.dsp.resample import resample
@@ -227,12 +228,13 @@ def test_gt_mel_is_the_vocoder_of_the_truth_whatever_the_input_is(tiny_pipeline)
 def test_a_true_stage_makes_its_highs_of_the_truth_at_the_inputs_level(tiny_pipeline, monkeypatch, through_autoencoder):
     mels = []
 
-    def vocode(mel, prepared):
+    def vocode(pipe, mel, prepared):
+        assert pipe.level_predictor is None
         mels.append(mel)
         # Louder than the input, in its band too.
         return 10 * TRUTH
 
-    monkeypatch.setattr(tiny_pipeline, "vocode", vocode)
+    monkeypatch.setattr(AudioSRPipeline, "vocode", vocode)
     system = TrueStage(tiny_pipeline, through_autoencoder)
     out = system({"audio": INPUT, "sampling_rate": 48_000, "reference": TRUTH}).audios[0]
     gain = 0.5 / np.abs(INPUT - INPUT.mean()).max()
