@@ -1,1 +1,1 @@
-"""What the pipeline is made of and diffusers lacks: the mel feature extractor and the vocoder."""
+"""What the pipeline is made of and diffusers lacks: the mel feature extractor, the vocoder, the predictor of levels."""

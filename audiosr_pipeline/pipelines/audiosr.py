@@ -101,7 +101,8 @@ class AudioSRPipeline(DiffusionPipeline):
             `ISTFTVocoder`.
         feature_extractor: Log-mel front end.
         scheduler: Any diffusers scheduler for v-prediction.
-        level_predictor: Gives the generated bands their mean levels, window by window; None leaves the UNet's.
+        level_predictor: Moves the mean levels of what is generated towards the expected ones, band by band and window by
+            window; None leaves them as the UNet makes them.
         default_num_inference_steps: Steps where a call names none.
         default_guidance_scale: Guidance scale where a call names none.
         default_eta: Eta where a call names none and the scheduler has a use for it.
@@ -795,7 +796,7 @@ class AudioSRPipeline(DiffusionPipeline):
         return 1, self.unet.config.out_channels, num_latent_frames, num_bins
 
     def _set_levels(self, mel: Tensor, input_mel: Tensor, cutoff_freq: float) -> None:
-        """Gives a generated mel spectrogram, in place, the levels that are expected above the cutoff.
+        """Moves a generated mel spectrogram, in place, towards the levels that are expected above the cutoff.
 
         One gain for all channels in each band and window: what goes on in it, and its panning, stay.
         """
