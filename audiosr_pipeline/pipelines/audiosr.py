@@ -101,8 +101,8 @@ class AudioSRPipeline(DiffusionPipeline):
             `ISTFTVocoder`.
         feature_extractor: Log-mel front end.
         scheduler: Any diffusers scheduler for v-prediction.
-        level_predictor: Moves the mean levels of what is generated towards the expected ones, band by band and window by
-            window; None leaves them as the UNet makes them.
+        level_predictor: Moves the mean levels of what is generated towards the expected ones, band by band and window
+            by window; None leaves them as the UNet makes them.
         default_num_inference_steps: Steps where a call names none.
         default_guidance_scale: Guidance scale where a call names none.
         default_eta: Eta where a call names none and the scheduler has a use for it.
