@@ -59,7 +59,7 @@ SYSTEMS = {
     ),
     OWN[1]: "the same with `manual_seed(2 * i + 1)`",
     SHUFFLED[0]: (
-        "seed 0 again, but the diffusion model is given the condition of the clip half the folder further on by name "
+        "seed 0 again, but the networks are given the input of the clip half the folder further on by name "
         "(next ones are often alike), repeated or cut to length; the clip's own low band is put back as always"
     ),
     SHUFFLED[1]: "the same with seed 1",
