@@ -61,7 +61,7 @@ class LevelPredictor(ModelMixin, ConfigMixin):
         # Whatever precision the networks have: half of it has no quantiles.
         statistics = self.statistics(mel.float())
         similarities, reference = self.similarities(statistics, num_known)
-        weight = self.weight[num_known].double()
+        weight = self.weight[num_known].to(similarities.dtype)
         expected = (similarities @ weight[:-1] + weight[-1] + reference).clamp(min=self.config.log_floor)
         change = (SHARE * (expected.float() - statistics[:, 0])).clamp(-MAX_CHANGE, MAX_CHANGE)
         change[:, :num_known] = change[:, num_known, None]
@@ -89,7 +89,7 @@ class LevelPredictor(ModelMixin, ConfigMixin):
         Nothing of the bands above `num_known` goes into it, nor does a clip's gain, but for how far its floor is.
 
         Returns:
-            `(batch, num_centres)` and `(batch, 1)`, double precision.
+            `(batch, num_centres)` and `(batch, 1)`, in double precision, where there is such.
         """
         inputs, reference = self._inputs(statistics, num_known)
         centres, _ = self._inputs(self.centres, num_known)
@@ -99,7 +99,9 @@ class LevelPredictor(ModelMixin, ConfigMixin):
 
     def _inputs(self, statistics: Tensor, num_known: int) -> tuple[Tensor, Tensor]:
         """Known levels relative to the reference, spreads, quantiles relative to the mean, and the floor."""
-        known = statistics[..., :num_known].double()
+        # Apple's GPUs have no double precision.
+        dtype = torch.float32 if statistics.device.type == "mps" else torch.float64
+        known = statistics[..., :num_known].to(dtype)
         means, spread, quantiles = known.split([1, 1, len(QUANTILES)], dim=1)
         reference = means[:, 0, -NUM_REFERENCE:].mean(-1, keepdim=True)
         parts = torch.cat([means - reference[:, None], 2 * spread, quantiles - means], dim=1)
