@@ -41,14 +41,14 @@ class AssemblySettings:
 
 def assemble(settings: AssemblySettings) -> None:
     """Writes the pipeline to `settings.output`; all but the autoencoder in half precision, which loads as single."""
-    level = settings.level or None
+    level = LevelPredictor.from_pretrained(settings.level, dtype=torch.float16) if settings.level else None
     pipe = AudioSRPipeline(
         vae=load_autoencoder(settings.vae),
         unet=AudioLDM2UNet2DConditionModel.from_pretrained(settings.ldm, dtype=torch.float16),
         vocoder=load_vocoder(settings.vocoder, dtype=torch.float16),
         feature_extractor=MelFeatureExtractor(),
         scheduler=build_scheduler(),
-        level_predictor=level and LevelPredictor.from_pretrained(level, dtype=torch.float16),
+        level_predictor=level,
         default_num_inference_steps=settings.num_inference_steps,
         default_guidance_scale=settings.guidance_scale,
         default_eta=settings.eta,
