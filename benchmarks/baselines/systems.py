@@ -1,8 +1,8 @@
 """The systems of the table. All have the pipeline's call, so that the table is a loop.
 
 What the loop hands them is a dict, a form of audio that the pipeline takes too: `audio` and `sampling_rate`. What only
-looks like a system needs more of it (`benchmarks.data.entries` has all of it): GT-Mel and `TrueStage` the true
-recording at 48 kHz, `reference`; stored outputs `name`, or `outputs`, by which they are found.
+looks like a system needs more of it (`benchmarks.data.entries` has all of it): GT-Mel, `TrueStage` and `TrueLevels` the
+true recording at 48 kHz, `reference`; stored outputs `name`, or `outputs`, by which they are found.
 """
 
 import json
@@ -19,10 +19,13 @@ from diffusers.utils.torch_utils import randn_tensor
 from torch import Tensor, nn
 
 from audiosr_pipeline import AudioSRPipeline
+from audiosr_pipeline.dsp.low_band import num_low_mels, replace_low_mel
 from audiosr_pipeline.dsp.resample import resample
 from audiosr_pipeline.dsp.silence import SILENCE_LEVEL
 from audiosr_pipeline.dsp.windows import merge_windows, split_windows
 from audiosr_pipeline.evaluate import named_files, read_at_48_khz
+from audiosr_pipeline.models.level_predictor import LevelPredictor
+from audiosr_pipeline.pipelines.audiosr import PreparedClip
 from audiosr_pipeline.pipelines.inputs import Clip, load_clips
 from benchmarks.baselines.nu_wave import NUWave, sampling_scheduler
 from benchmarks.baselines.nvsr import FRAME_MULTIPLE, NVSRDNN, NVSRResUNet
@@ -155,17 +158,64 @@ class TrueStage(ItemSystem):
         prepared = self.pipe.preprocess(clip)
         waveform = None
         if prepared.mel is not None:
-            # One channel for each row: equal channels share one.
-            rows = [prepared.row_of_channel.index(row) for row in range(len(prepared.mel))]
-            true = torch.from_numpy(prepared.gain * (reference[rows] - reference[rows].mean(-1, keepdims=True)))
-            num_samples = prepared.mel.shape[2] * self.pipe.feature_extractor.hop_length
-            mel = self.pipe.feature_extractor(nn.functional.pad(true, (0, num_samples - true.shape[-1])))
+            mel = _true_mel(self.pipe, prepared, reference)
             if self.through_autoencoder:
                 waveform = self.pipe.decode(self.pipe.encode(mel), prepared)
             else:
                 waveform = self.pipe.vocode(mel, prepared)
         joined, _, _ = self.pipe.replace_low_band(waveform, prepared, {}, None)
         return joined
+
+
+class TrueLevels:
+    """The pipeline with the truth's levels in place of those that its predictor expects.
+
+    What its UNet makes keeps its course and its detail, but in each band the mean level over the clip is the truth's:
+    what is lost besides isn't the levels'.
+
+    Args:
+        pipe: AudioSR.
+    """
+
+    def __init__(self, pipe: AudioSRPipeline):
+        self.pipe = _TrueLevelsPipeline(**{**pipe.components, "level_predictor": None}, **pipe.parameters)
+        self.pipe.set_progress_bar_config(disable=True)
+
+    def __call__(
+        self, audio: Mapping[str, Any], sampling_rate: int | None = None, generator: torch.Generator | None = None
+    ) -> Any:
+        self.pipe.reference = _reference_of(audio, "True levels")
+        return self.pipe(audio, sampling_rate, generator=generator)
+
+
+class _TrueLevelsPipeline(AudioSRPipeline):
+    """Levels what comes to the vocoder; `reference` is the clip's true recording."""
+
+    reference: np.ndarray
+
+    @torch.no_grad()
+    def vocode(self, mel: Tensor, prepared: PreparedClip) -> np.ndarray:
+        assert prepared.mel is not None
+        cutoff_freq, edges = prepared.inspection.cutoff_freq, self.feature_extractor.mel_edges
+        levels = LevelPredictor(num_centres=1, log_floor=self.feature_extractor.log_floor)
+        joined = replace_low_mel(mel, prepared.mel, cutoff_freq, edges)
+        true = _true_mel(self, prepared, self.reference)
+        # One gain for all channels, as the predictor's.
+        change = (levels.statistics(true)[:, 0] - levels.statistics(joined)[:, 0]).mean(0, keepdim=True)
+        num_known = num_low_mels(cutoff_freq, edges) // levels.config.band_mels
+        change[:, :num_known] = change[:, num_known, None]
+        change = nn.functional.interpolate(change[None], self.feature_extractor.n_mels, mode="linear")
+        return super().vocode(mel + change[None], prepared)
+
+
+def _true_mel(pipe: AudioSRPipeline, prepared: PreparedClip, reference: np.ndarray) -> Tensor:
+    """The true recording's mel spectrogram at the gain that a clip was prepared with, shaped as `prepared.mel`."""
+    assert prepared.mel is not None
+    # One channel for each row: equal channels share one.
+    rows = [prepared.row_of_channel.index(row) for row in range(len(prepared.mel))]
+    true = torch.from_numpy(prepared.gain * (reference[rows] - reference[rows].mean(-1, keepdims=True)))
+    num_samples = prepared.mel.shape[2] * pipe.feature_extractor.hop_length
+    return pipe.feature_extractor(nn.functional.pad(true, (0, num_samples - true.shape[-1])))
 
 
 def _reference_of(item: Any, name: str) -> np.ndarray:

@@ -24,6 +24,7 @@ from benchmarks.baselines.systems import (
     MelPredictor,
     NUWaveSystem,
     StoredOutputs,
+    TrueLevels,
     TrueStage,
     Unprocessed,
     load_system,
@@ -56,6 +57,7 @@ TRUE_STAGES = {"True mel": False, "True latents": True}
 DESCRIPTIONS = {
     GTMel: "the true recording's mel spectrogram through the vocoder",
     TrueStage: "`{source}` with the truth in place of what its UNet makes, and the input's low band",
+    TrueLevels: "`{source}` with the truth's mean level in each band, and all else its own",
     Unprocessed: "the input, resampled",
     AudioSRPipeline: "latent diffusion, `{source}`",
     MelPredictor: "predicts the mel spectrogram, then the same vocoder, `{source}`",
@@ -85,6 +87,7 @@ def competitors(checkpoint: str, systems: Sequence[tuple[str, str, str]]) -> tup
     rows = [
         Competitor("GT-Mel", GTMel(pipe), (vocoder,)),
         *(Competitor(name, TrueStage(pipe, through), (vocoder,)) for name, through in TRUE_STAGES.items()),
+        Competitor("True levels", TrueLevels(pipe), (vocoder,)),
         Competitor("Unprocessed", Unprocessed()),
         Competitor(Path(checkpoint).name, pipe, (vocoder,)),
     ]
@@ -204,7 +207,7 @@ def parse(argv: Sequence[str] | None) -> tuple[argparse.ArgumentParser, argparse
     arguments.system = [_further(argument) for argument in arguments.system]
     if bad := [name for _, name, source in arguments.system if not name or not source]:
         parser.error(f"--system {bad[0]} is not NAME=SOURCE")
-    names = ["GT-Mel", *TRUE_STAGES, "Unprocessed", Path(arguments.checkpoint).name]
+    names = ["GT-Mel", *TRUE_STAGES, "True levels", "Unprocessed", Path(arguments.checkpoint).name]
     names += [name for _, name, _ in arguments.system]
     names += {f"{name} (page)" for name in PAGE_SYSTEMS.values()}
     if twice := [name for name, times in Counter(names).items() if times > 1]:

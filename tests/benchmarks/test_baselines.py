@@ -10,12 +10,14 @@ from accelerate.state import AcceleratorState
 
 from audiosr_pipeline import AudioSRPipeline
 from audiosr_pipeline.audio_io import write_audio
+from audiosr_pipeline.dsp.cutoff import find_bandwidth
+from audiosr_pipeline.dsp.low_band import num_low_mels
 from audiosr_pipeline.dsp.lowpass import lowpass
 from audiosr_pipeline.dsp.resample import resample
 from benchmarks.baselines import systems, train
 from benchmarks.baselines.nu_wave import NUWave, sampling_scheduler, training_levels
 from benchmarks.baselines.nvsr import NVSRDNN, NVSRResUNet
-from benchmarks.baselines.systems import GTMel, MelPredictor, NUWaveSystem, TrueStage, Unprocessed
+from benchmarks.baselines.systems import GTMel, MelPredictor, NUWaveSystem, TrueLevels, TrueStage, Unprocessed
 from tests.signals import band_limited, music_like, noise, rms, speech_like
 
 TRUTH = noise(0.7, seed=2, tilt_db=-3)
@@ -247,6 +249,24 @@ def test_a_true_stage_makes_its_highs_of_the_truth_at_the_inputs_level(tiny_pipe
     assert rms(out - INPUT) > rms(TRUTH - INPUT)
     with pytest.raises(ValueError, match="needs the true recording"):
         system(INPUT, sampling_rate=48_000)
+
+
+def test_true_levels_moves_each_band_to_the_truths_mean_and_no_more(tiny_pipeline, monkeypatch):
+    item = {"audio": INPUT, "sampling_rate": 48_000, "reference": TRUTH}
+    mels = []
+    monkeypatch.setattr(AudioSRPipeline, "vocode", lambda pipe, mel, prepared: mels.append(mel) or np.zeros_like(TRUTH))
+    for system in (TrueLevels(tiny_pipeline), TrueStage(tiny_pipeline, through_autoencoder=False), tiny_pipeline):
+        system(item, generator=torch.Generator().manual_seed(0))
+    # Behind the recording, silence.
+    levelled, true, own = (mel[0, 0, :70] for mel in mels)
+    bands = [mel.unflatten(-1, (-1, 8)).mean((0, 2)) for mel in (levelled, true)]
+    first = num_low_mels(find_bandwidth(INPUT), tiny_pipeline.feature_extractor.mel_edges) // 8 + 2
+    # Between the centres of two bands the gain goes from the one's to the other's.
+    assert first < 30 and torch.allclose(bands[0][first:-1], bands[1][first:-1], atol=0.3)
+    change = levelled - own
+    assert change[:, 8 * first :].abs().max() > 1 and torch.allclose(change, change[:1].expand_as(change), atol=1e-4)
+    with pytest.raises(ValueError, match="True levels needs the true recording"):
+        TrueLevels(tiny_pipeline)(INPUT, sampling_rate=48_000)
 
 
 def test_stored_outputs_are_found_by_name(tmp_path, tiny_pipeline):

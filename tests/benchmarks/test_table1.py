@@ -267,14 +267,14 @@ def test_the_command_writes_table_rows_and_figures_twice_the_same(run, tmp_path,
     assert set(written) == {"table1.md", "table1.csv", "table1.png", "table1_speed.png", "table1_sheet.png"}
     text = written["table1.md"].decode()
     assert printed.strip() == text.strip() and str(tmp_path) not in text
-    for system in ("GT-Mel", "True mel", "True latents", "Unprocessed", "tiny", "NVSR-DNN"):
+    for system in ("GT-Mel", "True mel", "True latents", "True levels", "Unprocessed", "tiny", "NVSR-DNN"):
         assert re.search(rf"^\| {system} \| \d\S* \[.*\] \|.*\|.*\|$", text, re.MULTILINE), system
     assert "cut in length: AudioSR (page)" in text and "the systems weren't given the same" in text
     assert "other systems than the table's: linear; of vis_event_1, vis_event_3" in text
     with open(tmp_path / "results" / "table1.csv", newline="") as file:
         rows = list(csv.DictReader(file))
-    # Six entries and two, of six systems; two stored outputs.
-    assert len(rows) == 8 * 6 + 2 and all(float(entry[LSD]) >= 0 for entry in rows)
+    # Six entries and two, of seven systems; two stored outputs.
+    assert len(rows) == 8 * 7 + 2 and all(float(entry[LSD]) >= 0 for entry in rows)
     shutil.rmtree(tmp_path / ".cache")
     assert run("--output", "results/again.md") == 0
     without_speed = re.compile(r"^## Speed$.*?^## ", re.MULTILINE | re.DOTALL)
