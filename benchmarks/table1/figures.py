@@ -16,7 +16,8 @@ from benchmarks.table1.layout import LSD, LSD_BELOW_EDGE, SPEED, Table, title
 TRUTH = "True recording"
 # Okabe and Ito's colours, told apart with any colour vision.
 COLORS = ("#000000", "#999999", "#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9")
-MARKERS = "osD^vP*X"
+# One more than colours, so that pairs of them repeat late.
+MARKERS = "osD^vP*Xp"
 QUALITIES = {"LSD ssr_eval": LSD, "LSD ssr_eval to the edge": LSD_BELOW_EDGE}
 
 
