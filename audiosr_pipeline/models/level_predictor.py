@@ -64,7 +64,14 @@ class LevelPredictor(ModelMixin, ConfigMixin):
         weight = self.weight[num_known].to(similarities.dtype)
         expected = (similarities @ weight[:-1] + weight[-1] + reference).clamp(min=self.config.log_floor)
         change = (SHARE * (expected.float() - statistics[:, 0])).clamp(-MAX_CHANGE, MAX_CHANGE)
-        change[:, :num_known] = change[:, num_known, None]
+        return self.to_bins(change, num_known)
+
+    def to_bins(self, change: Tensor, num_known: int) -> Tensor:
+        """A change for each band above `num_known`, `(batch, band)`, as one for each mel bin: `(batch, 1, 1, n_mels)`.
+
+        Between the centres of two bands it goes from the one's to the other's; below the first it is the first's.
+        """
+        change = torch.cat([change[:, num_known, None].expand(-1, num_known), change[:, num_known:]], dim=1)
         return interpolate(change[:, None], self.config.n_mels, mode="linear")[:, None]
 
     def statistics(self, mel: Tensor) -> Tensor:

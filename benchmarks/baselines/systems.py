@@ -203,9 +203,7 @@ class _TrueLevelsPipeline(AudioSRPipeline):
         # One gain for all channels, as the predictor's.
         change = (levels.statistics(true)[:, 0] - levels.statistics(joined)[:, 0]).mean(0, keepdim=True)
         num_known = num_low_mels(cutoff_freq, edges) // levels.config.band_mels
-        change[:, :num_known] = change[:, num_known, None]
-        change = nn.functional.interpolate(change[None], self.feature_extractor.n_mels, mode="linear")
-        return super().vocode(mel + change[None], prepared)
+        return super().vocode(mel + levels.to_bins(change, num_known), prepared)
 
 
 def _true_mel(pipe: AudioSRPipeline, prepared: PreparedClip, reference: np.ndarray) -> Tensor:
