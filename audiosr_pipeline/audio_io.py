@@ -9,6 +9,8 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
+from audiosr_pipeline.writing import written_whole
+
 # What a folder is searched for. The last three can't be read: one line that says so is better than passing them over.
 # Of the rest that libsndfile reads (NIST, IRCAM, ...) files can be named one by one.
 AUDIO_SUFFIXES = ".wav .flac .ogg .oga .opus .mp3 .aif .aiff .aifc .au .caf .w64 .rf64 .m4a .aac .wma".split()
@@ -198,18 +200,6 @@ def write_audio(path: Path | str, audio: np.ndarray, sampling_rate: int, subtype
                 file.write(_quantize(audio[:, start : start + BLOCK].T, subtype))
     except (soundfile.LibsndfileError, OSError) as error:
         raise AudioFileError(path, f"can't be written: {_reason(error)}") from error
-
-
-@contextmanager
-def written_whole(path: Path | str) -> Iterator[Path]:
-    """Gives a temporary path beside `path`, moved to `path` when the block succeeds and removed when it doesn't."""
-    path = Path(path)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        yield temporary
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 @contextmanager

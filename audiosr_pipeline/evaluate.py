@@ -9,11 +9,12 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from audiosr_pipeline.audio_io import AUDIO_SUFFIXES, audio_files, audio_format, read_audio, written_whole
+from audiosr_pipeline.audio_io import AUDIO_SUFFIXES, audio_files, audio_format, read_audio
 from audiosr_pipeline.dsp.resample import resample
 from audiosr_pipeline.metrics.bootstrap import Mean, bootstrap_means
 from audiosr_pipeline.metrics.pair import evaluate_pair
 from audiosr_pipeline.metrics.sample_format import round_to_16_bit
+from audiosr_pipeline.writing import written_whole
 
 SAMPLING_RATE = 48_000
 # `ssr_eval` lets lengths differ by fewer samples than this.

@@ -7,9 +7,9 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from audiosr_pipeline.audio_io import written_whole
 from audiosr_pipeline.evaluate import Evaluation
 from audiosr_pipeline.metrics.lsd import LSD_CONVENTIONS
+from audiosr_pipeline.writing import written_whole
 
 FIGURES = ("scores.png", "pairs.png")
 SHOWN = (

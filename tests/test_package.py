@@ -19,18 +19,19 @@ FOLDERS = {PACKAGE: "audiosr_pipeline", ROOT / "adapters": "audiosr_pipeline.ada
 # or a module at its top; "" is the package itself, from which only the command line takes the public names.
 MAY_IMPORT = {
     "version": set(),
-    "audio_io": set(),
+    "writing": set(),
+    "audio_io": {"writing"},
     "spectrogram": set(),
     "dsp": set(),
     "models": {"dsp"},
     "convert": {"models"},
     "metrics": {"dsp"},
-    "evaluate": {"audio_io", "dsp", "metrics"},
-    "evaluation_figure": {"audio_io", "metrics", "evaluate"},
+    "evaluate": {"writing", "audio_io", "dsp", "metrics"},
+    "evaluation_figure": {"writing", "audio_io", "metrics", "evaluate"},
     "pipelines": {"dsp", "models", "convert", "audio_io"},
     "adapters": {"dsp", "models", "pipelines"},
-    "training": {"dsp", "models", "metrics", "pipelines", "audio_io"},
-    "study": {"dsp", "metrics", "pipelines", "adapters", "audio_io", "evaluate"},
+    "training": {"dsp", "models", "metrics", "pipelines", "writing", "audio_io"},
+    "study": {"dsp", "metrics", "pipelines", "adapters", "writing", "audio_io", "evaluate"},
 }
 MAY_IMPORT[""] = set(MAY_IMPORT)
 MAY_IMPORT["cli"] = {*MAY_IMPORT, ""}

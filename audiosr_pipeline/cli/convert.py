@@ -2,7 +2,6 @@
 
 import argparse
 import os
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +11,7 @@ from audiosr_pipeline import AudioSRPipeline
 from audiosr_pipeline.cli.arguments import UsageError
 from audiosr_pipeline.cli.messages import complain, describe_error, one_line
 from audiosr_pipeline.convert.components import convert_checkpoint
+from audiosr_pipeline.writing import new_folder
 
 
 def add_parser(commands: Any) -> None:
@@ -36,23 +36,10 @@ def run(arguments: argparse.Namespace) -> int:
     print(report)
     logging.disable_progress_bar()
     try:
-        save_whole(AudioSRPipeline(**components), folder)
+        with new_folder(folder) as temporary:
+            AudioSRPipeline(**components).save_pretrained(temporary)
     # A full disk is another error for each library that writes.
     except Exception as error:
         complain(f"{folder}: can't be written: {one_line(error)}")
         return 1
     return 0
-
-
-def save_whole(pipeline: AudioSRPipeline, folder: Path) -> None:
-    """Saves a pipeline in a temporary folder beside `folder`, which takes its place when all is written."""
-    folder = folder.resolve()
-    temporary = folder.with_name(f".{folder.name}.{os.getpid()}.part")
-    try:
-        pipeline.save_pretrained(temporary)
-        if folder.is_dir():
-            # Not every system renames to a folder that is there.
-            folder.rmdir()
-        temporary.rename(folder)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)

@@ -11,11 +11,11 @@ import numpy as np
 from audiosr_pipeline.study.answers import Answer, Key, Rejected, read_answers, read_key
 from audiosr_pipeline.study.exclusions import ExclusionRules, judge_listeners
 from audiosr_pipeline.study.figure import save_figure
-from audiosr_pipeline.study.new_folder import new_folder
 from audiosr_pipeline.study.report import report_html
 from audiosr_pipeline.study.results import Analysis, planning, summarise
 from audiosr_pipeline.study.tables import tables
 from audiosr_pipeline.version import __version__
+from audiosr_pipeline.writing import new_folder
 
 PACKAGES = ("numpy", "scipy", "matplotlib")
 

@@ -20,7 +20,6 @@ from audiosr_pipeline.study.answers import ANSWERS, LOWPASSED
 from audiosr_pipeline.study.design import Material, check_forms, make_forms, make_trials
 from audiosr_pipeline.study.items import FolderSet, PromptSet, Render, draw_order, item_seed
 from audiosr_pipeline.study.manifest import FORMAT, read_manifest, software, study_hash, write_key, write_manifest
-from audiosr_pipeline.study.new_folder import new_folder
 from audiosr_pipeline.study.page import write_page
 from audiosr_pipeline.study.stimuli import (
     SAMPLING_RATE,
@@ -30,6 +29,7 @@ from audiosr_pipeline.study.stimuli import (
     share_above_check,
 )
 from audiosr_pipeline.study.tagging import MUSIC_LABELS, MUSIC_THRESHOLD, TAGGER, load_music_tagger
+from audiosr_pipeline.writing import new_folder
 
 ORIGINAL, AUDIOSR = "original", "audiosr"
 # Lossless, and half the size of WAV. With 16 bits: their rounding noise lies 75 dB below items at -23 LUFS, where it

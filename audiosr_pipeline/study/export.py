@@ -10,7 +10,7 @@ from typing import Any
 
 from audiosr_pipeline.audio_io import read_audio, write_audio
 from audiosr_pipeline.study.manifest import read_manifest
-from audiosr_pipeline.study.new_folder import new_folder
+from audiosr_pipeline.writing import new_folder
 
 PREFERENCE_TEXT = "Listen to both clips completely, then choose the one whose sound quality you prefer."
 QUALITY_TEXT = "Listen to the clip completely, then rate its overall sound quality from 1 (bad) to 5 (excellent)."
