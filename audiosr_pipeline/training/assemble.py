@@ -11,8 +11,10 @@ from audiosr_pipeline.models.level_predictor import LevelPredictor
 from audiosr_pipeline.pipelines.audiosr import AudioSRPipeline
 from audiosr_pipeline.training.ldm import build_scheduler
 from audiosr_pipeline.training.loop import setting
+from audiosr_pipeline.training.saving import saving
 from audiosr_pipeline.training.vae import load_autoencoder
 from audiosr_pipeline.training.vocoder import load_vocoder
+from audiosr_pipeline.writing import new_folder
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,22 +42,28 @@ class AssemblySettings:
 
 
 def assemble(settings: AssemblySettings) -> None:
-    """Writes the pipeline to `settings.output`; all but the autoencoder in half precision, which loads as single."""
-    level = LevelPredictor.from_pretrained(settings.level, dtype=torch.float16) if settings.level else None
-    pipe = AudioSRPipeline(
-        vae=load_autoencoder(settings.vae),
-        unet=AudioLDM2UNet2DConditionModel.from_pretrained(settings.ldm, dtype=torch.float16),
-        vocoder=load_vocoder(settings.vocoder, dtype=torch.float16),
-        feature_extractor=MelFeatureExtractor(),
-        scheduler=build_scheduler(),
-        level_predictor=level,
-        default_num_inference_steps=settings.num_inference_steps,
-        default_guidance_scale=settings.guidance_scale,
-        default_eta=settings.eta,
-        window_s=settings.window_s,
-        level_patch=settings.level_patch,
-        level_predictions=settings.level_predictions,
-        level_guidance=settings.level_guidance,
-        detail_gain=settings.detail_gain,
-    )
-    pipe.save_pretrained(settings.output)
+    """Writes the pipeline to `settings.output`; all but the autoencoder in half precision, which loads as single.
+
+    Raises:
+        OSError: If a component can't be read, `settings.output` is there and not empty, or can't be written.
+    """
+    with new_folder(settings.output) as folder:
+        level = LevelPredictor.from_pretrained(settings.level, dtype=torch.float16) if settings.level else None
+        pipe = AudioSRPipeline(
+            vae=load_autoencoder(settings.vae),
+            unet=AudioLDM2UNet2DConditionModel.from_pretrained(settings.ldm, dtype=torch.float16),
+            vocoder=load_vocoder(settings.vocoder, dtype=torch.float16),
+            feature_extractor=MelFeatureExtractor(),
+            scheduler=build_scheduler(),
+            level_predictor=level,
+            default_num_inference_steps=settings.num_inference_steps,
+            default_guidance_scale=settings.guidance_scale,
+            default_eta=settings.eta,
+            window_s=settings.window_s,
+            level_patch=settings.level_patch,
+            level_predictions=settings.level_predictions,
+            level_guidance=settings.level_guidance,
+            detail_gain=settings.detail_gain,
+        )
+        with saving(settings.output):
+            pipe.save_pretrained(folder)

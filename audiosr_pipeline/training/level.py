@@ -1,7 +1,6 @@
 """Fits the predictor of levels: kernel ridge regressions, solved as they stand."""
 
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, ClassVar
 
 import torch
@@ -13,7 +12,9 @@ from audiosr_pipeline.models.feature_extractor import MelFeatureExtractor
 from audiosr_pipeline.models.level_predictor import LevelPredictor
 from audiosr_pipeline.training.cliff import continue_band
 from audiosr_pipeline.training.dataset import FREE_LICENCES, KINDS, CropDataset, find_recordings
-from audiosr_pipeline.training.loop import TrainingSettings, other_default, setting, writing
+from audiosr_pipeline.training.loop import TrainingSettings, other_default, setting
+from audiosr_pipeline.training.saving import saving
+from audiosr_pipeline.writing import new_folder
 
 BATCH_SIZE = 8
 
@@ -48,26 +49,26 @@ def fit_level(settings: LevelSettings) -> None:
     """Fits, for each number of known bands, the mean levels of those above; the truth's are continued to full band.
 
     Raises:
-        OSError: If something can't be read or written.
+        OSError: If something can't be read or written, or `settings.output` is there and not empty.
         ValueError: As `find_recordings` and `CropDataset`.
     """
-    recordings, _ = find_recordings(settings.data, settings.licences)
-    feature_extractor = MelFeatureExtractor()
-    num_centres = min(settings.num_centres, settings.num_crops)
-    model = LevelPredictor(num_centres=num_centres, log_floor=feature_extractor.log_floor)
-    shares = {kind: getattr(settings, kind) for kind in KINDS}
-    crops = CropDataset(recordings, round(settings.crop_s * feature_extractor.sampling_rate), shares, settings.seed)
-    loader = DataLoader(crops, BATCH_SIZE, sampler=range(settings.num_crops), num_workers=settings.num_workers)
-    statistics, targets = [], []
-    for batch in tqdm(loader, desc="crops", unit_scale=BATCH_SIZE):
-        mel = feature_extractor(batch["audio"])
-        statistics.append(model.statistics(mel))
-        continued = torch.stack([continue_band(clip, feature_extractor.log_floor) for clip in mel])
-        targets.append(model.statistics(continued)[:, 0])
-    solve(model, torch.cat(statistics), torch.cat(targets), settings.ridge)
-    Path(settings.output).parent.mkdir(parents=True, exist_ok=True)
-    with writing(Path(settings.output)) as temporary:
-        model.save_pretrained(temporary)
+    with new_folder(settings.output) as folder:
+        recordings, _ = find_recordings(settings.data, settings.licences)
+        feature_extractor = MelFeatureExtractor()
+        num_centres = min(settings.num_centres, settings.num_crops)
+        model = LevelPredictor(num_centres=num_centres, log_floor=feature_extractor.log_floor)
+        shares = {kind: getattr(settings, kind) for kind in KINDS}
+        crops = CropDataset(recordings, round(settings.crop_s * feature_extractor.sampling_rate), shares, settings.seed)
+        loader = DataLoader(crops, BATCH_SIZE, sampler=range(settings.num_crops), num_workers=settings.num_workers)
+        statistics, targets = [], []
+        for batch in tqdm(loader, desc="crops", unit_scale=BATCH_SIZE):
+            mel = feature_extractor(batch["audio"])
+            statistics.append(model.statistics(mel))
+            continued = torch.stack([continue_band(clip, feature_extractor.log_floor) for clip in mel])
+            targets.append(model.statistics(continued)[:, 0])
+        solve(model, torch.cat(statistics), torch.cat(targets), settings.ridge)
+        with saving(settings.output):
+            model.save_pretrained(folder)
 
 
 def solve(model: LevelPredictor, statistics: Tensor, targets: Tensor, ridge: float) -> None:

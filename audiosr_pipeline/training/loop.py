@@ -6,7 +6,6 @@ import math
 import shutil
 import zlib
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
@@ -31,6 +30,8 @@ from audiosr_pipeline.training.dataset import (
 )
 from audiosr_pipeline.training.degrade import DegradationShares
 from audiosr_pipeline.training.discriminators import Adversary
+from audiosr_pipeline.training.saving import SETTINGS, STATE, load_settings, load_state, save_state, writing
+from audiosr_pipeline.writing import restore_folder
 
 Batch = dict[str, Tensor]
 PRECISIONS = ("no", "bf16", "fp16")
@@ -145,9 +146,10 @@ def train(
     Against an adversary the latest are exported: what it teaches raises the losses that validation can measure.
 
     Into `settings.output` go the exported model, `best/`; the state at each validation, `state.pt`, from which a run
-    goes on to the same weights that it would have had unstopped; the curve, `curve.jsonl`; the settings,
-    `settings.json`; and if TensorBoard is installed, curves and previews for it, `tensorboard/`. If a run goes on with
-    other validation recordings, the best so far counts anew: losses on the former can't be compared.
+    goes on to the same weights that it would have had unstopped, and the state before it, `state.previous.pt`, from
+    which it does so if that is damaged; the curve, `curve.jsonl`; the settings, `settings.json`; and if TensorBoard is
+    installed, curves and previews for it, `tensorboard/`. If a run goes on with other validation recordings, the best
+    so far counts anew: losses on the former can't be compared.
 
     Args:
         accelerator: From `launch`.
@@ -166,12 +168,12 @@ def train(
             and exported: those that come with training are of other weights. Needed by a model that has such norms.
 
     Raises:
-        ValueError: If the run in `settings.output` has other settings.
+        ValueError: If the run in `settings.output` has other settings, or no state of it is whole.
         FloatingPointError: If a loss is no finite number.
         OSError: If something can't be written.
     """
     output, device = Path(settings.output), accelerator.device
-    state_file = output / "state.pt"
+    bound = {name: value for name, value in asdict(settings).items() if name not in MAY_CHANGE}
     model.to(device)
     parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
     optimizer = accelerator.prepare_optimizer(
@@ -192,11 +194,14 @@ def train(
     broadcast([parameter.data for module in modules for parameter in module.parameters()])
     step, best, curve = 0, math.inf, []
     held_out = zlib.crc32(repr([(recording.path.name, recording.duration_s) for recording in recordings[1]]).encode())
-    if state_file.exists():
-        _check_settings(output / "settings.json", settings)
-        state = torch.load(state_file, map_location=device, weights_only=True)
-        for name, part in parts.items():
-            part.load_state_dict(state[name])
+    state = load_state(output, device)
+    if state is not None:
+        _check_settings(output, state.get("settings"), bound)
+        try:
+            for name, part in parts.items():
+                part.load_state_dict(state[name])
+        except (KeyError, RuntimeError, ValueError) as error:
+            raise ValueError(f"{output}: its state is of another model: {error}") from error
         step, best, curve = state["step"], state["best"], state["curve"]
         if held_out != state["held_out"]:
             best = math.inf
@@ -224,8 +229,9 @@ def train(
     validation = draw_validation_crops(recordings[1], num_samples, share, seed=settings.seed)
     if accelerator.is_main_process:
         output.mkdir(parents=True, exist_ok=True)
-        with writing(output / "settings.json") as temporary:
-            temporary.write_text(json.dumps(asdict(settings), indent=2) + "\n")
+        _clear_up(output)
+        with writing(output / SETTINGS) as temporary:
+            temporary.write_text(json.dumps(asdict(settings), indent=2) + "\n", encoding="utf-8")
     writer = _open_tensorboard(output, step) if accelerator.is_main_process else None
 
     progress = tqdm(total=settings.num_steps, initial=step, mininterval=1, disable=not accelerator.is_main_process)
@@ -244,7 +250,7 @@ def train(
             accelerator.backward(part_loss)
             loss += part_loss.detach() / settings.accumulation_steps
         losses.append(accelerator.reduce(loss, "mean").item())
-        _check_finite(losses[-1], step, state_file)
+        _check_finite(losses[-1], step, output)
         for each in optimizers:
             _average_gradients(accelerator, each, settings.accumulation_steps)
         accelerator.clip_grad_norm_(parameters, settings.gradient_clip)
@@ -262,7 +268,7 @@ def train(
             update_bn(norm_inputs, model, device)
         validation_loss = _validation_loss(accelerator, loss_of, validation)
         # The last step may have spoilt the weights: they must not replace the good state.
-        _check_finite(validation_loss, step, state_file)
+        _check_finite(validation_loss, step, output)
         is_exported = validation_loss < best or adversary is not None
         best = min(best, validation_loss)
         if accelerator.is_main_process:
@@ -287,29 +293,44 @@ def train(
             with writing(output / "curve.jsonl") as temporary:
                 temporary.write_text("".join(json.dumps(line) + "\n" for line in curve))
             states = {name: part.state_dict() for name, part in parts.items()}
-            with writing(state_file) as temporary:
-                torch.save({**states, "step": step, "best": best, "held_out": held_out, "curve": curve}, temporary)
+            progress_so_far = {"step": step, "best": best, "held_out": held_out, "curve": curve}
+            save_state(output, {**states, **progress_so_far, "settings": bound})
     progress.close()
     if num_skipped:
         logger.warning("%d draws skipped, of files that could not be read", num_skipped)
     accelerator.wait_for_everyone()
 
 
-def _check_settings(file: Path, settings: TrainingSettings) -> None:
-    """Raises ValueError if a run has other settings than it was begun with."""
-    begun = json.loads(file.read_text()) if file.exists() else {}
+def _check_settings(output: Path, begun: dict[str, Any] | None, bound: dict[str, Any]) -> None:
+    """Raises ValueError if a run has other settings than it was begun with; those in its state count."""
+    try:
+        written = load_settings(output)
+    except ValueError as error:
+        if begun is None:
+            raise
+        logger.warning("%s; it is written anew, as the state holds the settings too", error)
+    else:
+        begun = written if begun is None else begun
     # As they are after a turn through JSON, which has no tuples.
-    wanted = json.loads(json.dumps(asdict(settings)))
+    begun, wanted = json.loads(json.dumps([begun, bound]))
     different = [
-        f"{name}={value} (was {begun.get(name)})"
-        for name, value in wanted.items()
-        if name not in MAY_CHANGE and value != begun.get(name)
+        f"{name}={value} (was {begun.get(name)})" for name, value in wanted.items() if value != begun.get(name)
     ]
     if different:
         raise ValueError(
-            f"the run in {file.parent} was begun with other settings: {', '.join(different)}. Go on with its own, or "
+            f"the run in {output} was begun with other settings: {', '.join(different)}. Go on with its own, or "
             f"name another output; changed may be {', '.join(sorted(MAY_CHANGE))}."
         )
+
+
+def _clear_up(output: Path) -> None:
+    """Clears away what a killed run left half written, and puts back the export that it was about to replace."""
+    for part in output.glob(".*.part"):
+        if part.is_dir():
+            shutil.rmtree(part)
+        else:
+            part.unlink()
+    restore_folder(output / "best")
 
 
 def _numbers_of_crops(accelerator: Accelerator, settings: TrainingSettings, first_step: int) -> Iterator[list[int]]:
@@ -335,9 +356,10 @@ def _average_gradients(accelerator: Accelerator, optimizer: torch.optim.Optimize
         gradient /= num_parts
 
 
-def _check_finite(loss: float, step: int, state_file: Path) -> None:
+def _check_finite(loss: float, step: int, output: Path) -> None:
     if not math.isfinite(loss):
-        kept = f"{state_file} holds the last good state" if state_file.exists() else "no state was saved before it"
+        file = output / STATE
+        kept = f"{file} holds the last good state" if file.exists() else "no state was saved before it"
         raise FloatingPointError(f"loss={loss} at step {step}; {kept}. A lower learning rate may help.")
 
 
@@ -353,33 +375,6 @@ def _validation_loss(
         total += torch.stack([size * loss, torch.full_like(loss, size)])
     total_loss, num_crops = accelerator.reduce(total, "sum").tolist()
     return total_loss / num_crops
-
-
-@contextmanager
-def writing(path: Path) -> Iterator[Path]:
-    """Gives a temporary path for a file or a folder, which replaces `path` when the block succeeds.
-
-    Whatever is raised becomes an OSError: each library has its own error for a full disk.
-    """
-    temporary = path.with_name(f".{path.name}.part")
-    _remove(temporary)
-    try:
-        yield temporary
-        if temporary.is_dir():
-            # No system replaces a folder that isn't empty. If this is where a run is killed, it exports again.
-            _remove(path)
-        temporary.replace(path)
-    except Exception as error:
-        raise OSError(f"{path} can't be written: {error}. What was there before is kept.") from error
-    finally:
-        _remove(temporary)
-
-
-def _remove(path: Path) -> None:
-    if path.is_dir():
-        shutil.rmtree(path)
-    else:
-        path.unlink(missing_ok=True)
 
 
 def _open_tensorboard(output: Path, step: int) -> Any:

@@ -19,6 +19,7 @@ from audiosr_pipeline.cli import main
 from audiosr_pipeline.training.dataset import Recording, find_recordings
 from audiosr_pipeline.training.discriminators import Adversary, SpectrogramDiscriminator
 from audiosr_pipeline.training.loop import MAY_CHANGE, TrainingSettings, launch, learning_rate_at, train
+from audiosr_pipeline.training.saving import load_state
 
 
 class Scripted:
@@ -55,8 +56,8 @@ class Scripted:
         return distance.new_tensor(self.validation.get(self.steps[-1], float(distance)))
 
     def run(self) -> None:
-        state = Path(self.settings.output) / "state.pt"
-        self.first = 1 + (torch.load(state, weights_only=True)["step"] if state.exists() else 0)
+        state = load_state(Path(self.settings.output), torch.device("cpu"))
+        self.first = 1 + (state["step"] if state else 0)
         train(
             launch(self.settings),
             self.trained,
@@ -337,6 +338,49 @@ def test_what_a_killed_run_left_half_written_is_cleared_away(run_of):
         "state.pt",
     }
     assert [path.name for path in (output / "best").iterdir()] == ["weight"]
+
+
+def test_an_export_that_a_killed_run_was_about_to_replace_is_put_back(run_of):
+    run = run_of(num_steps=2)
+    run.run()
+    output = Path(run.settings.output)
+    (output / "best").rename(output / ".best.former")
+    run_of(num_steps=2).run()
+    assert (output / "best/weight").exists() and not (output / ".best.former").exists()
+
+
+@pytest.mark.parametrize("name", ["state.pt", "settings.json"])
+@pytest.mark.parametrize("content", [None, b"", b'{"seed'])
+def test_a_run_with_a_damaged_file_ends_as_if_it_were_whole_and_says_so(run_of, caplog, name, content):
+    whole = run_of("whole", num_steps=8, validation_every=2, learning_rate=0.3)
+    whole.run()
+    run_of("damaged", num_steps=6, validation_every=2, learning_rate=0.3).run()
+    damaged = run_of("damaged", num_steps=8, validation_every=2, learning_rate=0.3)
+    file = Path(damaged.settings.output) / name
+    file.unlink()
+    if content is not None:
+        file.write_bytes(content)
+    damaged.run()
+    assert f"{name} is {'missing' if content is None else 'damaged'}" in caplog.text
+    # With `num_steps` of 6 the learning rate fell faster; what both have in common is the length.
+    assert [line["step"] for line in damaged.curve] == [line["step"] for line in whole.curve] == [2, 4, 6, 8]
+    assert damaged.state["step"] == 8 and torch.load(file.parent / "state.previous.pt", weights_only=True)["step"] == 6
+    assert json.loads((file.parent / "settings.json").read_text())["num_steps"] == 8
+
+
+def test_the_settings_in_the_state_count(run_of):
+    run_of(num_steps=2, seed=1).run()
+    (Path(run_of().settings.output) / "settings.json").unlink()
+    with pytest.raises(ValueError, match=r"other settings: seed=0 \(was 1\)\."):
+        run_of(num_steps=2, seed=0).run()
+
+
+def test_a_state_of_another_model_is_named_as_such(run_of):
+    run_of(num_steps=2).run()
+    other = run_of(num_steps=4)
+    other.model = other.trained = nn.Linear(2, 1)
+    with pytest.raises(ValueError, match="its state is of another model"):
+        other.run()
 
 
 def test_an_export_that_fails_keeps_the_last_one(run_of, monkeypatch):

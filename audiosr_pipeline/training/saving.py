@@ -1,0 +1,133 @@
+"""What a training run leaves on the disk, and goes on from: its state in two generations, both checked when read."""
+
+import errno
+import json
+import logging
+import os
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from pickle import UnpicklingError
+from typing import Any
+
+import torch
+
+from audiosr_pipeline.writing import sync, written_whole
+
+STATE, PREVIOUS_STATE, SETTINGS = "state.pt", "state.previous.pt", "settings.json"
+# What every state holds beside the run's parts.
+STATE_KEYS = {"step", "best", "held_out", "curve"}
+
+logger = logging.getLogger(__name__)
+
+
+@contextmanager
+def saving(path: Path | str) -> Iterator[None]:
+    """Turns whatever is raised while `path` is written into an OSError: each library has its own for a full disk."""
+    try:
+        yield
+    except Exception as error:
+        raise OSError(f"{path} can't be written: {error}. What was there before is kept.") from error
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[Path]:
+    """As `written_whole`, with the errors of `saving`."""
+    with saving(path), written_whole(path) as temporary:
+        yield temporary
+
+
+def save_state(output: Path, state: dict[str, Any]) -> None:
+    """Writes the state of a run; the one that it takes the place of is kept beside it, if it is whole.
+
+    Raises:
+        OSError: If it can't be written.
+    """
+    with writing(output / STATE) as temporary:
+        torch.save(state, temporary)
+        if (output / STATE).exists() and not _damage(output / STATE):
+            # From here to the next renaming this one is the only other: it has to be on the disk.
+            sync(temporary)
+            os.replace(output / STATE, output / PREVIOUS_STATE)
+
+
+def load_state(output: Path, device: torch.device) -> dict[str, Any] | None:
+    """The state that a run goes on from: the last, or if that is damaged or missing, the one before, with a warning.
+
+    Code that may be in a file is not run.
+
+    Returns:
+        What `save_state` was given; None if the run has none.
+
+    Raises:
+        OSError: If a file can't be read.
+        ValueError: If the run has a state, but none that is whole; says what is wrong with each.
+    """
+    problems = []
+    for name in (STATE, PREVIOUS_STATE):
+        try:
+            state = _read(output / name, device)
+        except FileNotFoundError:
+            problems.append(f"{name} is missing")
+        except ValueError as error:
+            problems.append(f"{name} {error}")
+        else:
+            for problem in problems:
+                logger.warning("%s: %s; the run goes on from %s, after step %d", output, problem, name, state["step"])
+            return state
+    if not any((output / name).exists() for name in (STATE, PREVIOUS_STATE)):
+        return None
+    raise ValueError(
+        f"{output}: the run can't go on: {'; '.join(problems)}. Restore one from a backup; or remove what is there of "
+        "both, and the run begins anew."
+    )
+
+
+def load_settings(output: Path) -> dict[str, Any]:
+    """The settings that `settings.json` holds.
+
+    Raises:
+        ValueError: If it is missing or damaged.
+    """
+    try:
+        settings = json.loads((output / SETTINGS).read_text(encoding="utf-8"))
+        if not isinstance(settings, dict):
+            raise ValueError(f"holds a {type(settings).__name__}")
+    except FileNotFoundError as error:
+        raise ValueError(f"{output / SETTINGS} is missing") from error
+    except ValueError as error:
+        raise ValueError(f"{output / SETTINGS} is damaged: {error}") from error
+    return settings
+
+
+def _read(path: Path, device: torch.device) -> dict[str, Any]:
+    """The state in a file; raises a ValueError that says what is wrong with it."""
+    if damage := _damage(path):
+        raise ValueError(f"is damaged: {damage}")
+    try:
+        state = torch.load(path, map_location=device, weights_only=True)
+    # torch's own message advises to load it all the same.
+    except UnpicklingError as error:
+        raise ValueError("holds code or objects, and no state; nothing of it was run") from error
+    except (OSError, MemoryError):
+        raise
+    # What a strange file does to its reader can be almost anything.
+    except Exception as error:
+        raise ValueError(f"holds no state: {error}") from error
+    if not isinstance(state, dict) or not state.keys() >= STATE_KEYS:
+        raise ValueError("holds no state of a run")
+    return state
+
+
+def _damage(path: Path) -> str | None:
+    """What is wrong with a file of `torch.save`, by the checksums in it: it is a zip archive."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            broken = archive.testzip()
+        return f"the checksum of {broken} is wrong" if broken else None
+    except Exception as error:
+        # A wrong place in the file, which the archive names, can be one that no file has.
+        if isinstance(error, OSError) and error.errno not in (errno.EINVAL, errno.EOVERFLOW):
+            raise
+        return str(error) or type(error).__name__
