@@ -20,17 +20,21 @@ from audiosr_pipeline.audio_io import (
     AUDIO_SUFFIXES,
     check_subtype,
     fitting_gain,
+    is_narrower,
+    kept_subtype,
     read_audio,
+    sample_format,
     write_audio,
-    written_whole,
 )
 from audiosr_pipeline.cli.arguments import INPUTS, UsageError, find_sources, number
 from audiosr_pipeline.cli.messages import OUTCOMES, complain, describe_error, one_line
 from audiosr_pipeline.pipelines.inspection import ON_FULL_BAND
 from audiosr_pipeline.spectrogram import Clip, save_spectrograms
+from audiosr_pipeline.writing import written_whole
 
 SUBTYPES = {"pcm16": "PCM_16", "pcm24": "PCM_24", "float": "FLOAT"}
 FULL_BAND = "files that lack no highs are written as they are (skip, the default), run all the same, or failed (error)"
+SAMPLE_FORMAT = "of wav and, but for float, flac; default: the input's, or pcm16 if it is lossy or of 8 bits"
 SEED = "where the noise starts in every file, whatever the others are; default: 0"
 
 
@@ -50,7 +54,7 @@ def add_parser(commands: Any) -> None:
     option("--on-full-band", choices=ON_FULL_BAND, default="skip", help=FULL_BAND)
     option("--seed", type=number(int, 0, 2**63 - 1), default=0, help=SEED)
     option("--format", choices=("wav", "flac", "ogg"), help="default: as OUT is named, else wav")
-    option("--sample-format", choices=SUBTYPES, help="of wav and, but for float, flac; default: pcm16")
+    option("--sample-format", choices=SUBTYPES, help=SAMPLE_FORMAT)
     option("--overwrite", action="store_true", help="make again what is in OUT already")
     option("--report", action="store_true", help="write a JSON report beside each output")
     option("--spectrogram", action="store_true", help="draw each file before and after, as a PNG beside the output")
@@ -64,14 +68,14 @@ class Job:
     Args:
         source: Audio file to read.
         output: Audio file to write. If it is there, the input is done: it only ever appears whole.
-        subtype: Its sample format.
+        subtype: Its sample format; None if it follows the input's.
         report: JSON file to write beside it, None if it isn't asked for.
         spectrogram: PNG file to write beside it, None if it isn't asked for.
     """
 
     source: Path
     output: Path
-    subtype: str
+    subtype: str | None
     report: Path | None
     spectrogram: Path | None
 
@@ -180,6 +184,9 @@ def enhance_file(pipeline: AudioSRPipeline, job: Job, arguments: argparse.Namesp
         if path is not None and path.exists() and not arguments.overwrite:
             raise FileExistsError(f"{path} is there, but not {job.output}: --overwrite replaces it")
     audio, sampling_rate = read_audio(job.source)
+    source_subtype = sample_format(job.source)
+    subtype = job.subtype or kept_subtype(job.output.suffix, source_subtype)
+    dither = is_narrower(subtype, source_subtype)
     result: Any = pipeline(
         [audio],
         sampling_rate=sampling_rate,
@@ -191,23 +198,26 @@ def enhance_file(pipeline: AudioSRPipeline, job: Job, arguments: argparse.Namesp
         generator=torch.Generator().manual_seed(arguments.seed),
     )
     enhanced, report = result.audios[0], result.reports[0]
-    gain = fitting_gain(enhanced, job.subtype)
+    gain = fitting_gain(enhanced, subtype)
     gain_db = 20 * math.log10(gain)
     enhanced *= np.float32(gain)
     job.output.parent.mkdir(parents=True, exist_ok=True)
     with ExitStack() as files:
         if job.report is not None:
-            written = {"output_subtype": job.subtype, "output_gain_db": gain_db}
-            fields = {"input": str(job.source), "output": str(job.output), **written, **report.to_dict()}
+            samples = {"input_subtype": source_subtype, "output_subtype": subtype, "output_dithered": dither}
+            fields = {"input": str(job.source), "output": str(job.output), **samples}
+            fields |= {"output_gain_db": gain_db, **report.to_dict()}
             text = json.dumps(fields, indent=2, allow_nan=False)
             files.enter_context(written_whole(job.report)).write_text(text + "\n", encoding="utf-8")
         if job.spectrogram is not None:
             png = files.enter_context(written_whole(job.spectrogram))
             draw(png, job, (audio, sampling_rate), (enhanced, result.sampling_rate))
-        write_audio(job.output, enhanced, result.sampling_rate, job.subtype)
+        write_audio(job.output, enhanced, result.sampling_rate, subtype, dither)
     remarks = [report.reason, *report.notes]
     if gain < 1:
-        remarks.append(f"level lowered by {-gain_db:.2f} dB, because {job.subtype} would clip")
+        remarks.append(f"level lowered by {-gain_db:.2f} dB, because {subtype} would clip")
+    if dither:
+        remarks.append(f"written as {subtype}, narrower than the input's {source_subtype}: dithered")
     return report.action, f"{OUTCOMES[report.action]}: {'; '.join(remarks)}"
 
 

@@ -28,7 +28,7 @@ LENGTH_TOLERANCE = 5_761
 # What the scores depend on.
 PACKAGE, BENCHMARKS = Path(audiosr_pipeline.__file__).parent, Path(benchmarks.__file__).parent
 SOURCES = (
-    *(PACKAGE / name for name in ("audio_io.py", "evaluate.py", "dsp", "metrics", "models", "pipelines")),
+    *(PACKAGE / name for name in ("audio_io", "evaluate.py", "dsp", "metrics", "models", "pipelines")),
     *(BENCHMARKS / name for name in ("baselines", "data", "table1/measure.py")),
 )
 

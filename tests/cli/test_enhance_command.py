@@ -87,6 +87,36 @@ def test_format_and_sample_format(pipeline, options, suffix, subtype):
     assert soundfile.info(f"out/a{suffix}").subtype == subtype
 
 
+@pytest.mark.parametrize(
+    ("source", "options", "suffix", "subtype", "is_dithered"),
+    [
+        ("PCM_24", [], ".wav", "PCM_24", False),
+        ("PCM_24", ["--format", "flac"], ".flac", "PCM_24", False),
+        ("FLOAT", [], ".wav", "FLOAT", False),
+        ("FLOAT", ["--format", "flac"], ".flac", "PCM_24", True),
+        ("PCM_U8", [], ".wav", "PCM_16", False),
+        ("PCM_24", ["--sample-format", "pcm16"], ".wav", "PCM_16", True),
+    ],
+)
+@pytest.mark.parametrize("action", ["enhanced", "left_alone"])
+def test_the_input_s_sample_format_is_kept_and_a_narrower_one_dithered_and_said(
+    pipeline, capsys, source, options, suffix, subtype, is_dithered, action
+):
+    pipeline.action = action
+    # Half a 16-bit step: without dither 16 bits hold nothing of it.
+    audio = np.full((8_000, 1), 0.4 * 2**-15 if source != "PCM_U8" else 0.5)
+    soundfile.write("a.wav", audio, 8_000, subtype=source)
+    assert run("enhance", "a.wav", "-o", "out", "--report", *options) == 0
+    assert soundfile.info(f"out/a{suffix}").subtype == subtype
+    said = f"written as {subtype}, narrower than the input's {source}: dithered"
+    assert (said in capsys.readouterr().out) == is_dithered
+    report = json.loads(Path("out/a.json").read_text())
+    formats = report["input_subtype"], report["output_subtype"], report["output_dithered"]
+    assert formats == (source, subtype, is_dithered)
+    # 48,000 samples whose dither has a deviation of half a step, and resampling's own deviation at the ends.
+    assert read_audio(f"out/a{suffix}")[0].mean() == pytest.approx(audio.mean(), rel=0.02)
+
+
 def test_the_options_reach_the_pipeline(pipeline):
     make_wav("a.wav")
     make_wav("b.wav")
@@ -369,7 +399,7 @@ def test_nan_in_a_file_is_named_with_its_position(tiny_pipeline, capsys, monkeyp
     monkeypatch.setattr(AudioSRPipeline, "from_pretrained", lambda name: tiny_pipeline)
     audio = np.zeros((1, 8_000), np.float32)
     audio[0, 4_000] = np.nan
-    write_audio("a.wav", audio, 8_000, "FLOAT")
+    soundfile.write("a.wav", audio.T, 8_000, subtype="FLOAT")
     assert run("enhance", "a.wav", "-o", "out") == 1
     err = capsys.readouterr().err
     assert err.startswith("audiosr-pipeline: a.wav: ")

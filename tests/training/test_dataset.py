@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import soundfile
 import torch
 from scipy import fft
 from torch.utils.data import DataLoader
@@ -233,7 +234,8 @@ def test_a_file_with_nan_is_passed_over(tmp_path):
 
 def file_of(folder: Path, audio: np.ndarray, sampling_rate: int = 48_000) -> Recording:
     path = folder / "audio.wav"
-    write_audio(path, audio, sampling_rate, "FLOAT")
+    # Not by `write_audio`, which writes no NaN.
+    soundfile.write(path, audio.T, sampling_rate, subtype="FLOAT")
     return Recording(path, "effects", audio.shape[-1] / sampling_rate, sampling_rate)
 
 

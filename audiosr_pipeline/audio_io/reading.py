@@ -9,20 +9,11 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
-from audiosr_pipeline.writing import written_whole
+from audiosr_pipeline.audio_io.errors import AudioFileError, native_path, reason
 
 # What a folder is searched for. The last three can't be read: one line that says so is better than passing them over.
 # Of the rest that libsndfile reads (NIST, IRCAM, ...) files can be named one by one.
 AUDIO_SUFFIXES = ".wav .flac .ogg .oga .opus .mp3 .aif .aiff .aifc .au .caf .w64 .rf64 .m4a .aac .wma".split()
-# Format and sample formats of what can be written; the first is the default.
-WRITABLE = {
-    ".wav": ("WAV", ("PCM_16", "PCM_24", "FLOAT")),
-    ".flac": ("FLAC", ("PCM_16", "PCM_24")),
-    ".ogg": ("OGG", ("VORBIS",)),
-}
-PCM_BITS = {"PCM_16": 16, "PCM_24": 24}
-# The size fields of a WAV file have 32 bits.
-MAX_WAV_BYTES = 2**32 - 4096
 BLOCK = 2**18
 
 # libsndfile reads a truncated file to its end without complaint, but logs what the header promised: in samples (AIFF,
@@ -30,13 +21,6 @@ BLOCK = 2**18
 PROMISED_FRAMES = re.compile(r"(?:read from 'COMM' chunk \(|value from 'ds64' chunk of )(\d+)")
 PROMISED_BYTES = re.compile(r"^\s*(?:data|Data Size)\s*: (\d+) \(should be (\d+)\)", re.MULTILINE)
 OGG_CUT = "Last page lacks an end-of-stream bit"
-
-
-class AudioFileError(ValueError):
-    """A file that can't be read or written as audio, in one line: `path: reason`."""
-
-    def __init__(self, path: Path | str, reason: str):
-        super().__init__(f"{path}: {reason}")
 
 
 def audio_files(folder: Path | str) -> list[Path]:
@@ -109,6 +93,16 @@ def audio_format(path: Path | str) -> str:
         return f"{file.subtype} at {file.samplerate} Hz"
 
 
+def sample_format(path: Path | str) -> str:
+    """Sample format of a file, such as `"PCM_16"`, or the name of its coder.
+
+    Raises:
+        AudioFileError: If there is no such file, or it is no audio.
+    """
+    with _opened(path) as file:
+        return file.subtype
+
+
 def read_segment(path: Path | str, start_s: float, duration_s: float) -> np.ndarray:
     """Reads part of a file; what lies outside the file is silence.
 
@@ -137,71 +131,6 @@ def read_segment(path: Path | str, start_s: float, duration_s: float) -> np.ndar
     return segment
 
 
-def check_subtype(suffix: str, subtype: str | None = None) -> str:
-    """The sample format that a file is written in: `subtype`, or for None the default of the format.
-
-    Args:
-        suffix: End of the file's name: ".wav", ".flac" or ".ogg".
-        subtype: PCM_16, PCM_24, FLOAT or VORBIS.
-
-    Raises:
-        ValueError: If no such format can be written, or it has no such sample format.
-    """
-    if suffix.lower() not in WRITABLE:
-        raise ValueError(f"can't write {suffix or 'a file without a suffix'}, only {', '.join(WRITABLE)}")
-    name, subtypes = WRITABLE[suffix.lower()]
-    if subtype is not None and subtype not in subtypes:
-        raise ValueError(f"{name} has no sample format {subtype}, only {', '.join(subtypes)}")
-    return subtype or subtypes[0]
-
-
-def fitting_gain(audio: np.ndarray, subtype: str) -> float:
-    """The gain, at most 1, with which `audio` does not clip in `subtype`. FLOAT holds every level."""
-    if subtype == "FLOAT":
-        return 1.0
-    # Not `abs`, which would copy a long recording.
-    peak = max(float(audio.max()), -float(audio.min()))
-    # The largest 16-bit sample is one step below 1. What reaches 1 and no more may lose that step.
-    return 1.0 if peak <= 1 else (1 - 2**-15) / peak
-
-
-def write_audio(path: Path | str, audio: np.ndarray, sampling_rate: int, subtype: str | None = None) -> None:
-    """Writes a file, whole or not at all. A WAV file that would exceed 4 GB is written as RF64.
-
-    Args:
-        path: WAV, FLAC or OGG file, by its suffix; replaced if it is there.
-        audio: `(channels, num_samples)`, float. Except in FLOAT it must lie in [-1, 1]: see `fitting_gain`.
-        sampling_rate: Rate of `audio` in Hz.
-        subtype: PCM_16, PCM_24, FLOAT or VORBIS; None is PCM_16, for OGG VORBIS.
-
-    Raises:
-        AudioFileError: If the format has no such `subtype`, `audio` would clip, or the file can't be written.
-    """
-    suffix = Path(path).suffix.lower()
-    try:
-        subtype = check_subtype(suffix, subtype)
-    except ValueError as error:
-        raise AudioFileError(path, str(error)) from error
-    channels, num_samples = audio.shape
-    if fitting_gain(audio, subtype) < 1:
-        raise AudioFileError(path, f"audio beyond [-1, 1] would clip in {subtype}: lower its level")
-    audio_format, _ = WRITABLE[suffix]
-    if audio_format == "WAV" and channels * num_samples * PCM_BITS.get(subtype, 32) // 8 > MAX_WAV_BYTES:
-        audio_format = "RF64"
-    try:
-        with (
-            written_whole(path) as temporary,
-            soundfile.SoundFile(
-                _native(temporary), "w", sampling_rate, channels, subtype=subtype, format=audio_format
-            ) as file,
-        ):
-            # In blocks, because the converted copy of a long recording is large, and libvorbis overflows its stack.
-            for start in range(0, num_samples, BLOCK):
-                file.write(_quantize(audio[:, start : start + BLOCK].T, subtype))
-    except (soundfile.LibsndfileError, OSError) as error:
-        raise AudioFileError(path, f"can't be written: {_reason(error)}") from error
-
-
 @contextmanager
 def _opened(path: Path | str) -> Iterator[soundfile.SoundFile]:
     try:
@@ -209,24 +138,19 @@ def _opened(path: Path | str) -> Iterator[soundfile.SoundFile]:
             raise AudioFileError(path, "is a folder")
         if os.path.getsize(path) == 0:
             raise AudioFileError(path, "is empty (0 bytes)")
-        with soundfile.SoundFile(_native(path)) as file:
+        with soundfile.SoundFile(native_path(path)) as file:
             yield file
     # By its name alone soundfile takes a .raw file for one without a header, and asks for what that would say.
     except TypeError as error:
         raise AudioFileError(path, "headerless samples can't be read: write them as WAV first") from error
     except OSError as error:
-        raise AudioFileError(path, _reason(error)) from error
+        raise AudioFileError(path, reason(error)) from error
     except soundfile.LibsndfileError as error:
         raise AudioFileError(
             path,
-            f"not readable as audio: {_reason(error)}. Accepted are WAV, FLAC, OGG, MP3, AIFF and libsndfile's other "
+            f"not readable as audio: {reason(error)}. Accepted are WAV, FLAC, OGG, MP3, AIFF and libsndfile's other "
             "formats; M4A and the like need converting first",
         ) from error
-
-
-def _native(path: Path | str) -> bytes | str:
-    """The name as soundfile takes it: from text it can't make the bytes of names that aren't Unicode."""
-    return os.fspath(path) if os.name == "nt" else os.fsencode(path)
 
 
 def _promised_frames(file: soundfile.SoundFile) -> int:
@@ -238,19 +162,3 @@ def _promised_frames(file: soundfile.SoundFile) -> int:
         if not (0x7FFF_0000 <= promised < 0x8000_0000 or promised >= 0xFFFF_0000):
             return round(promised / round(found / file.frames, 2))
     return file.frames
-
-
-def _quantize(audio: np.ndarray, subtype: str) -> np.ndarray:
-    """Rounds to the integers of `subtype`; libsndfile itself would round down, which shifts silence by one step."""
-    if subtype not in PCM_BITS:
-        return audio.astype(np.float32, copy=False)
-    bits = PCM_BITS[subtype]
-    steps = np.rint(audio * np.float32(2 ** (bits - 1))).clip(-(2 ** (bits - 1)), 2 ** (bits - 1) - 1)
-    # soundfile takes 24 bits as the upper ones of 32.
-    return steps.astype(np.int16) if bits == 16 else steps.astype(np.int32) << 8
-
-
-def _reason(error: Exception) -> str:
-    if isinstance(error, OSError):
-        return (error.strerror or str(error)).lower()
-    return getattr(error, "error_string", str(error)).rstrip(".").lower()

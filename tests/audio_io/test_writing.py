@@ -1,21 +1,21 @@
-"""What is written is read back; what is broken is named in one line."""
+"""What is written is read back, whole or not at all, in the sample format that was asked for or the source had."""
 
-import struct
+import errno
+import os
 from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
 
-from audiosr_pipeline import audio_io
 from audiosr_pipeline.audio_io import (
     AudioFileError,
-    audio_files,
-    audio_format,
     fitting_gain,
+    is_narrower,
+    kept_subtype,
     read_audio,
     write_audio,
-    written_whole,
+    writing,
 )
 
 
@@ -134,7 +134,7 @@ def test_too_many_channels_for_flac(tmp_path):
 
 
 def test_a_wav_file_of_more_than_4_gb_becomes_rf64(tmp_path, monkeypatch):
-    monkeypatch.setattr(audio_io, "MAX_WAV_BYTES", 2 * 2 * 16_000 - 1)
+    monkeypatch.setattr(writing, "MAX_WAV_BYTES", 2 * 2 * 16_000 - 1)
     audio = some_audio()
     write_audio(tmp_path / "a.wav", audio, 48_000, "PCM_16")
     assert soundfile.info(tmp_path / "a.wav").format == "RF64"
@@ -148,135 +148,102 @@ def test_an_interrupted_write_leaves_what_was_there(wav, monkeypatch, error):
     before = wav.read_bytes()
     written = []
 
-    def fail(audio, subtype):
+    def fail(audio, subtype, rng):
         written.append(audio)
         if len(written) == 2:
             raise error
         return audio
 
-    monkeypatch.setattr(audio_io, "_quantize", fail)
+    monkeypatch.setattr(writing, "_quantize", fail)
     with pytest.raises((KeyboardInterrupt, AudioFileError)):
-        write_audio(wav, some_audio(num_samples=2 * audio_io.BLOCK), 16_000, "FLOAT")
+        write_audio(wav, some_audio(num_samples=2 * writing.BLOCK), 16_000, "FLOAT")
     assert len(written) == 2
     assert list(wav.parent.iterdir()) == [wav]
     assert wav.read_bytes() == before
 
 
-def test_the_format_of_a_file_is_its_samples_and_its_rate(tmp_path):
-    write_audio(tmp_path / "a.flac", np.zeros((1, 10), np.float32), 44_100, "PCM_24")
-    assert audio_format(tmp_path / "a.flac") == "PCM_24 at 44100 Hz"
-
-
-def test_written_whole_appears_at_the_end_only(tmp_path):
-    with written_whole(tmp_path / "a.txt") as temporary:
-        temporary.write_text("half")
-        assert temporary.parent == tmp_path
-        assert not (tmp_path / "a.txt").exists()
-    assert [path.name for path in tmp_path.iterdir()] == ["a.txt"]
-
-
-def message_of(path: Path) -> str:
-    """The line that says why a file can't be read."""
-    with pytest.raises(AudioFileError) as caught:
-        read_audio(path)
-    message = str(caught.value)
-    assert message.startswith(f"{path}: ")
-    assert "\n" not in message
-    return message
-
-
-def test_a_missing_file_is_named(tmp_path):
-    assert message_of(tmp_path / "nix.wav").endswith("no such file or directory")
-
-
-def test_a_folder_is_no_file(tmp_path):
-    assert message_of(tmp_path).endswith("is a folder")
-
-
-def test_an_empty_file_is_named(tmp_path):
-    (tmp_path / "a.wav").touch()
-    assert message_of(tmp_path / "a.wav").endswith("is empty (0 bytes)")
-
-
-def test_zero_samples_are_named(tmp_path):
-    soundfile.write(tmp_path / "a.wav", np.zeros((0, 2)), 16_000)
-    assert message_of(tmp_path / "a.wav").endswith("holds no samples")
-
-
-@pytest.mark.parametrize("name", ["a.wav", "a.flac", "a.m4a", "a"])
-def test_text_is_no_audio_whatever_its_name(tmp_path, name):
-    (tmp_path / name).write_text("This is a diary, and not a recording. " * 10)
-    assert "not readable as audio: format not recognised. Accepted are WAV, FLAC, OGG" in message_of(tmp_path / name)
-
-
-def test_headerless_samples_are_refused(tmp_path):
-    (tmp_path / "a.raw").write_bytes(bytes(1_000))
-    assert "headerless" in message_of(tmp_path / "a.raw")
-
-
-@pytest.mark.parametrize("audio_format", ["WAV", "AIFF", "AU", "RF64"])
-def test_a_truncated_file_says_how_much_is_missing(tmp_path, audio_format):
-    path = tmp_path / "a.wav"
-    soundfile.write(path, some_audio().T, 16_000, format=audio_format, subtype="PCM_16")
-    # Two channels of two bytes each.
-    path.write_bytes(path.read_bytes()[: -4 * 6_000])
-    assert message_of(path).endswith("truncated or damaged: its header promises 16000 samples, 10000 could be read")
-
-
-@pytest.mark.parametrize("audio_format", ["FLAC", "MP3"])
-def test_a_truncated_compressed_file_says_how_much_is_missing(tmp_path, audio_format):
-    path = tmp_path / "a"
-    soundfile.write(path, some_audio(num_samples=160_000).T, 16_000, format=audio_format)
-    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
-    promise, found = message_of(path).removesuffix(" could be read").split(" samples, ")
-    assert promise.endswith("its header promises 160000")
-    # Frames of either coder are short, and noise takes the same bits everywhere.
-    assert int(found) == pytest.approx(80_000, abs=8_000)
-
-
-def test_a_truncated_ogg_file_is_noticed(tmp_path):
-    path = tmp_path / "a.ogg"
-    write_audio(path, some_audio(num_samples=160_000), 16_000)
-    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
-    assert "truncated: it ends without an end mark after" in message_of(path)
-
-
-def test_a_header_that_promises_too_much_memory_is_an_error(tmp_path):
-    path = tmp_path / "a.flac"
-    write_audio(path, some_audio(), 16_000)
-    damaged = bytearray(path.read_bytes())
-    # The last 36 bits of these 8 bytes are the number of samples.
-    (header,) = struct.unpack(">Q", damaged[18:26])
-    damaged[18:26] = struct.pack(">Q", header | (2**36 - 1))
-    path.write_bytes(damaged)
-    assert "its header promises 68719476735 samples" in message_of(path)
-
-
-@pytest.mark.parametrize("size", [0x7FFF_F000, 0xFFFF_FFFF])
-def test_a_header_written_to_a_pipe_promises_nothing(wav, size):
-    """Text-to-speech programs and ffmpeg can't go back to fill in the size, and leave the largest there is."""
-    piped = bytearray(wav.read_bytes())
-    piped[40:44] = struct.pack("<I", size)
-    wav.write_bytes(piped)
-    assert read_audio(wav)[0].shape == (2, 16_000)
-
-
 @pytest.mark.parametrize(
-    ("audio_format", "subtype"), [("AIFF", "PCM_24"), ("MP3", None), ("OGG", "OPUS"), ("W64", None)]
+    ("source_subtype", "wav", "flac"),
+    [
+        ("PCM_16", "PCM_16", "PCM_16"),
+        ("PCM_24", "PCM_24", "PCM_24"),
+        # Of 32 bits float32 holds what was read; 24-bit PCM would not.
+        ("PCM_32", "FLOAT", "PCM_24"),
+        ("FLOAT", "FLOAT", "PCM_24"),
+        ("DOUBLE", "FLOAT", "PCM_24"),
+        ("PCM_U8", "PCM_16", "PCM_16"),
+        ("ULAW", "PCM_16", "PCM_16"),
+        ("MPEG_LAYER_III", "PCM_16", "PCM_16"),
+        ("AAC", "PCM_16", "PCM_16"),
+    ],
 )
-def test_other_formats_are_read(tmp_path, audio_format, subtype):
-    audio = some_audio(num_samples=300_000)
-    path = tmp_path / "a"
-    soundfile.write(path, audio.T, 48_000, format=audio_format, subtype=subtype)
-    read, sampling_rate = read_audio(path)
-    assert sampling_rate == 48_000
-    assert np.array_equal(read, soundfile.read(path, dtype="float32")[0].T)
+def test_the_sample_format_of_the_source_is_kept(source_subtype, wav, flac):
+    assert kept_subtype(".wav", source_subtype) == wav
+    assert kept_subtype(".FLAC", source_subtype) == flac
+    assert kept_subtype(".ogg", source_subtype) == "VORBIS"
 
 
-def test_a_folder_is_searched_for_audio_by_name_without_hidden_files(tmp_path):
-    for name in ["b.WAV", "a/c.flac", "a/notes.txt", ".hidden.wav", ".trash/d.wav", "e.m4a", "f.png"]:
-        (tmp_path / name).parent.mkdir(exist_ok=True)
-        (tmp_path / name).touch()
-    (tmp_path / "folder.wav").mkdir()
-    found = [path.relative_to(tmp_path).as_posix() for path in audio_files(tmp_path)]
-    assert found == ["a/c.flac", "b.WAV", "e.m4a"]
+def test_narrower_is_what_holds_fewer_bits():
+    assert is_narrower("PCM_16", "PCM_24")
+    assert is_narrower("PCM_24", "FLOAT")
+    assert not is_narrower("PCM_24", "PCM_24")
+    assert not is_narrower("PCM_16", "MPEG_LAYER_III")
+    assert not is_narrower("FLOAT", "DOUBLE")
+    assert not is_narrower("VORBIS", "PCM_24")
+
+
+def dithered(tmp_path, audio: np.ndarray, name: str = "a.wav") -> np.ndarray:
+    """What 16-bit dithered audio is, in steps of 16 bits."""
+    write_audio(tmp_path / name, audio.astype(np.float32), 48_000, "PCM_16", dither=True)
+    return read_audio(tmp_path / name)[0] * 2**15
+
+
+def test_dither_keeps_what_lies_below_a_step(tmp_path):
+    """The mean of triangular dither is the sample, and its error's power is a quarter of a step, whatever the level."""
+    for level in (0.1, 0.3, 0.5, 7.9):
+        error = dithered(tmp_path, np.full((1, 200_000), level / 2**15)) - level
+        # Five standard errors of the mean of 200,000 values of deviation 0.5.
+        assert abs(error.mean()) < 5 * 0.5 / 200_000**0.5
+        assert error.var() == pytest.approx(0.25, rel=0.02)
+
+
+def test_dither_leaves_digital_silence_and_is_the_same_every_time(tmp_path):
+    audio = np.zeros((2, 3_000))
+    audio[0, 1_000:2_000] = audio[1, 1_500:] = 1e-5
+    first = dithered(tmp_path, audio)
+    assert not first[0, :1_000].any() and not first[0, 2_000:].any() and not first[1, :1_500].any()
+    assert first[0, 1_000:2_000].any()
+    assert np.array_equal(first, dithered(tmp_path, audio, "b.wav"))
+    # Channels have noise of their own: a common one would be heard in the middle.
+    both = dithered(tmp_path, np.full((2, 100_000), 0.5 / 2**15))
+    assert abs(np.corrcoef(both)[0, 1]) < 0.02
+
+
+def test_dither_at_full_scale_does_not_wrap(tmp_path):
+    steps = dithered(tmp_path, np.tile([[1.0], [-1.0]], 1_000))
+    assert steps[0].min() >= 2**15 - 2 and steps[1].max() <= -(2**15) + 1
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize(
+    ("name", "subtype"), [("a.wav", "FLOAT"), ("a.wav", "PCM_16"), ("a.flac", None), ("a.ogg", None)]
+)
+def test_what_is_not_finite_never_reaches_an_encoder(tmp_path, name, subtype, bad):
+    audio = some_audio()
+    audio[1, 15_999] = bad
+    with pytest.raises(AudioFileError, match=r"not written, because the audio holds NaN or infinity"):
+        write_audio(tmp_path / name, audio, 48_000, subtype)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_disk_that_fails_to_keep_what_was_written_is_an_error(wav, monkeypatch):
+    before = wav.read_bytes()
+
+    def fail(descriptor):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", fail)
+    with pytest.raises(AudioFileError, match="can't be written: no space left on device"):
+        write_audio(wav, some_audio(peak=0.1), 16_000)
+    assert list(wav.parent.iterdir()) == [wav]
+    assert wav.read_bytes() == before

@@ -1,0 +1,35 @@
+"""Audio files: alone in touching soundfile and PyAV."""
+
+from audiosr_pipeline.audio_io.errors import AudioFileError
+from audiosr_pipeline.audio_io.reading import (
+    AUDIO_SUFFIXES,
+    audio_files,
+    audio_format,
+    audio_length,
+    read_audio,
+    read_segment,
+    sample_format,
+)
+from audiosr_pipeline.audio_io.writing import (
+    check_subtype,
+    fitting_gain,
+    is_narrower,
+    kept_subtype,
+    write_audio,
+)
+
+__all__ = [
+    "AUDIO_SUFFIXES",
+    "AudioFileError",
+    "audio_files",
+    "audio_format",
+    "audio_length",
+    "check_subtype",
+    "fitting_gain",
+    "is_narrower",
+    "kept_subtype",
+    "read_audio",
+    "read_segment",
+    "sample_format",
+    "write_audio",
+]
