@@ -24,6 +24,8 @@ FLOOR_DB = -200.0
 RANGE_DB = 100.0
 TOP_KHZ = 24
 COLORMAP = "magma"
+# What a picture says it was made by, so that it can be told from other pictures.
+SOFTWARE = "audiosr-pipeline"
 
 
 def save_spectrograms(path: Path | str, clips: Mapping[str, Clip], title: str | None = None) -> None:
@@ -41,7 +43,7 @@ def save_spectrograms(path: Path | str, clips: Mapping[str, Clip], title: str | 
         panel.set_title(label, fontsize="medium", loc="left", parse_math=False)
         panel.set_ylabel("frequency (kHz)")
     _finish(figure, panels[-1:], image, title)
-    figure.savefig(path, format="png", dpi=120)
+    figure.savefig(path, format="png", dpi=120, metadata={"Software": SOFTWARE})
 
 
 def save_spectrogram_sheet(path: Path | str, rows: Mapping[str, Mapping[str, Clip]], title: str | None = None) -> None:

@@ -4,12 +4,22 @@ import argparse
 import glob
 import math
 import os
+import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import torch
+
 from audiosr_pipeline.audio_io import audio_files
 
-INPUTS = "audio files, folders (with their subfolders), patterns like *.wav"
+INPUTS = (
+    "audio files, folders (with their subfolders), patterns like *.wav; - is stdin; ./-a.wav is a file whose name "
+    "begins with a dash"
+)
+DEVICE = '"cpu", "cuda", "cuda:1", "mps"; default: cuda if there is one, else cpu'
+# How the program's own streams are named; a file can be given as ./-.
+STREAM = "-"
+STDIN, STDOUT = Path("/dev/stdin"), Path("/dev/stdout")
 
 
 class UsageError(Exception):
@@ -32,6 +42,22 @@ def number(kind: Callable[[str], float], lowest: float, highest: float = math.in
     return parse
 
 
+def device(text: str) -> str:
+    """An argparse type: a device that torch can use here."""
+    here = ["cpu"]
+    if torch.cuda.is_available():
+        here += ["cuda", *(f"cuda:{index}" for index in range(torch.cuda.device_count()))]
+    if torch.backends.mps.is_available():
+        here.append("mps")
+    if text not in here:
+        known = text == "mps" or re.fullmatch(r"cuda(:\d+)?", text)
+        raise argparse.ArgumentTypeError(
+            f"{text} is {'not there' if known else 'no device'}; accepted are cpu, cuda, cuda:1 and the like, and mps, "
+            f"of which there are here: {', '.join(here)}"
+        )
+    return text
+
+
 def find_sources(inputs: Sequence[str], leave_out: Path | None = None) -> tuple[list[tuple[Path, Path]], list[str]]:
     """Finds the files that are meant by files, folders and patterns.
 
@@ -40,11 +66,14 @@ def find_sources(inputs: Sequence[str], leave_out: Path | None = None) -> tuple[
         leave_out: Folder whose files are not inputs, even if it lies in a folder that is.
 
     Returns:
-        The files, each with its path below the folder it was found in (its name if it was named itself), whether or not
-        they exist and are audio; and a line for each folder without audio files.
+        The files, `STDIN` for stdin, each with its path below the folder it was found in (its name if it was named
+        itself), whether or not they exist and are audio; and a line for each folder without audio files.
     """
     sources, failures = [], []
     for given in inputs:
+        if given in (STREAM, str(STDIN)):
+            sources.append((STDIN, Path("stdin")))
+            continue
         # A file may be called "take [2].wav": what exists is no pattern.
         matches = [given] if os.path.lexists(given) else sorted(glob.glob(given, recursive=True)) or [given]
         for path in map(Path, matches):

@@ -9,7 +9,7 @@ from transformers.utils import logging
 
 from audiosr_pipeline import AudioSRPipeline
 from audiosr_pipeline.cli.arguments import UsageError
-from audiosr_pipeline.cli.messages import complain, describe_error, one_line
+from audiosr_pipeline.cli.messages import complain, describe_error, one_line, say_text
 from audiosr_pipeline.convert.components import convert_checkpoint
 from audiosr_pipeline.writing import new_folder
 
@@ -33,7 +33,7 @@ def run(arguments: argparse.Namespace) -> int:
     except (OSError, ValueError) as error:
         complain(describe_error(arguments.checkpoint, error))
         return 1
-    print(report)
+    say_text(str(report))
     logging.disable_progress_bar()
     try:
         with new_folder(folder) as temporary:

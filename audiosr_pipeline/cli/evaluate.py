@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from audiosr_pipeline.cli.arguments import UsageError, number
-from audiosr_pipeline.cli.messages import complain, one_line
+from audiosr_pipeline.cli.messages import complain, one_line, say_text
 from audiosr_pipeline.evaluate import LENGTH_TOLERANCE, TABLES, Evaluation, evaluate, summary, write_tables
 from audiosr_pipeline.evaluation_figure import FIGURES, save_figures
 
@@ -64,7 +64,7 @@ def run(arguments: argparse.Namespace) -> int:
             )
             for name, folder in arguments.estimate
         }
-        print(summary(evaluations, arguments.seed))
+        say_text(summary(evaluations, arguments.seed))
         if arguments.output is not None:
             write_tables(evaluations, arguments.output, arguments.seed)
             save_figures(evaluations, arguments.output, arguments.seed)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from audiosr_pipeline.cli.arguments import INPUTS, find_sources
-from audiosr_pipeline.cli.messages import OUTCOMES, complain, describe_error
+from audiosr_pipeline.cli.messages import OUTCOMES, complain, describe_error, say, say_text
 from audiosr_pipeline.dsp.resample import resample
 from audiosr_pipeline.pipelines.inputs import load_clips
 from audiosr_pipeline.pipelines.inspection import inspect_clip
@@ -30,7 +30,7 @@ def run(arguments: argparse.Namespace) -> int:
         complain(failure)
     rows = []
     if not arguments.json:
-        print("   rate  channels    length      peak   cutoff  bandwidth  file: what would become of it")
+        say("   rate  channels    length      peak   cutoff  bandwidth  file: what would become of it")
     for source, _ in sources:
         try:
             row = inspect_file(source)
@@ -44,9 +44,9 @@ def run(arguments: argparse.Namespace) -> int:
                 f"{row['cutoff_freq']:6.0f} Hz{row['bandwidth']:8.0f} Hz"
             )
             remarks = "; ".join([OUTCOMES[row["action"]], row["reason"], *row["notes"]])
-            print(f"{numbers}  {source}: {remarks}")
+            say(f"{numbers}  {source}: {remarks}")
     if arguments.json:
-        print(json.dumps(rows, indent=2, allow_nan=False))
+        say_text(json.dumps(rows, indent=2, allow_nan=False))
     return 1 if failures or len(rows) < len(sources) else 0
 
 

@@ -5,8 +5,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from audiosr_pipeline.cli.arguments import UsageError, number
-from audiosr_pipeline.cli.messages import complain, one_line
+from audiosr_pipeline.cli.arguments import DEVICE, UsageError, device, number
+from audiosr_pipeline.cli.messages import complain, one_line, say_text
 from audiosr_pipeline.study.analyse import analyse_answers
 from audiosr_pipeline.study.build import StudySettings, build_study, rebuild_study
 from audiosr_pipeline.study.export import export_listen_and_rate, export_p808
@@ -47,7 +47,7 @@ def _add_build(parts: Any) -> None:
     option("--system", action="append", default=[], type=named, metavar="NAME=DIR", help="further versions of --audio")
     option("--model", default="audiosr-mini", help="AudioSR: a name or folder; default: %(default)s")
     option("--steps", type=number(int, 1), help="its denoising steps; default: the model's")
-    option("--device", help="default: cuda if there is one, else cpu")
+    option("--device", type=device, help=DEVICE)
     option("--question", choices=(*QUESTIONS, "both"), default="both", help="default: %(default)s")
     option("--title", help="what listeners read at the top")
     option("--consent", type=Path, metavar="FILE", help="text that listeners agree to, instead of the page's own")
@@ -113,7 +113,7 @@ def build(arguments: argparse.Namespace) -> None:
     """Builds a study, or one once more; prints what became of its items."""
     if arguments.rebuild:
         manifest = rebuild_study(arguments.rebuild, arguments.output, show_progress=True)
-        print(f"{arguments.output}: study {manifest['study']}, the same as that of {arguments.rebuild}")
+        say_text(f"{arguments.output}: study {manifest['study']}, the same as that of {arguments.rebuild}")
         return
     if not (arguments.audio or arguments.captions):
         raise UsageError("name what to compare: --audio NAME=DIR or --captions NAME=CSV")
@@ -154,7 +154,7 @@ def build(arguments: argparse.Namespace) -> None:
     manifest = build_study(arguments.output, sets, dict(arguments.system), settings, show_progress=True)
     for item in manifest["skipped"]:
         complain(f"left out: {item['generator']}, {item['item']}: {item['reason']}")
-    print(
+    say_text(
         f"{arguments.output}: study {manifest['study']} of {len(manifest['items'])} items, "
         f"{len(manifest['skipped'])} left out\n"
         f"For listeners: {arguments.output / 'page' / 'index.html'}, "
@@ -172,8 +172,8 @@ def serve(arguments: argparse.Namespace) -> None:
 def analyse(arguments: argparse.Namespace) -> None:
     """Analyses answers and prints the summary."""
     analysis = analyse_answers(arguments.answers, arguments.key, arguments.output, seed=arguments.seed)
-    print(summary(analysis))
-    print(f"{arguments.output / 'report.html'}")
+    say_text(summary(analysis))
+    say_text(f"{arguments.output / 'report.html'}")
 
 
 def export(arguments: argparse.Namespace) -> None:
@@ -184,4 +184,4 @@ def export(arguments: argparse.Namespace) -> None:
         written = export_p808(arguments.study, arguments.output, arguments.base_url)
     else:
         raise UsageError("p808 needs --base-url, under which the clips will be found")
-    print("\n".join(map(str, written)))
+    say_text("\n".join(map(str, written)))

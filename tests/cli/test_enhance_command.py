@@ -12,7 +12,7 @@ import torch
 
 from audiosr_pipeline import AudioSRPipeline
 from audiosr_pipeline.audio_io import read_audio, write_audio
-from audiosr_pipeline.cli import enhance
+from audiosr_pipeline.cli import enhance_file
 from audiosr_pipeline.dsp.resample import resample
 from tests.cli.commands import bad_usage, files, lines, make_wav, run
 
@@ -293,12 +293,9 @@ def test_an_input_is_never_overwritten(pipeline, capsys, overwrite):
 def test_two_inputs_for_one_output_are_refused_before_anything_is_done(pipeline, capsys):
     make_wav("a/x.wav")
     make_wav("b/x.wav")
-    make_wav("c/y.wav")
-    make_wav("c/y.flac")
     assert "a/x.wav and b/x.wav would both be written to out/x.wav" in bad_usage(
         capsys, "enhance", "a", "b", "-o", "out"
     )
-    assert "c/y.flac and c/y.wav would both be" in bad_usage(capsys, "enhance", "c", "-o", "out")
     assert not Path("out").exists()
     assert pipeline.calls == []
 
@@ -337,8 +334,8 @@ def test_a_model_that_cannot_be_loaded_is_bad_usage(capsys, monkeypatch):
 
     monkeypatch.setattr(AudioSRPipeline, "from_pretrained", fail)
     make_wav("a.wav")
-    message = bad_usage(capsys, "enhance", "a.wav", "-o", "out", "--model", "nix")
-    assert message == "audiosr-pipeline: --model nix can't be loaded: no model called nix\n"
+    message = bad_usage(capsys, "enhance", "a.wav", "-o", "out", "--model", "someone/nix")
+    assert message.startswith("audiosr-pipeline: --model someone/nix can't be loaded: no model called someone/nix. It is")
 
 
 def test_a_device_that_is_not_there_is_bad_usage(tiny_pipeline, capsys, monkeypatch):
@@ -452,7 +449,7 @@ def test_an_interruption_leaves_no_half_file_and_the_next_run_goes_on(pipeline, 
 
 def interrupt_second_call(patch: pytest.MonkeyPatch, name: str) -> None:
     """Has a function of the command do its work and then be interrupted, the second time."""
-    function, calls = getattr(enhance, name), []
+    function, calls = getattr(enhance_file, name), []
 
     def interrupted(*arguments, **options):
         calls.append(arguments)
@@ -463,7 +460,7 @@ def interrupt_second_call(patch: pytest.MonkeyPatch, name: str) -> None:
                 Path(arguments[0]).unlink()
             raise KeyboardInterrupt
 
-    patch.setattr(enhance, name, interrupted)
+    patch.setattr(enhance_file, name, interrupted)
 
 
 def test_an_interrupted_overwrite_keeps_the_old_output(pipeline, capsys):

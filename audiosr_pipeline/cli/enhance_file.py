@@ -1,0 +1,148 @@
+"""One input of `enhance`: read, enhanced and written, or found done."""
+
+import argparse
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from audiosr_pipeline import AudioSRPipeline
+from audiosr_pipeline.audio_io import (
+    audio_length,
+    fitting_gain,
+    is_narrower,
+    kept_subtype,
+    read_audio,
+    sample_format,
+    write_audio,
+)
+from audiosr_pipeline.cli.arguments import STDOUT
+from audiosr_pipeline.cli.enhance_plan import Job, as_text, is_own
+from audiosr_pipeline.cli.messages import OUTCOMES, printable
+from audiosr_pipeline.cli.obstacles import SAMPLING_RATE, check_free, smallest_size
+from audiosr_pipeline.cli.parts import part_folder, publish
+from audiosr_pipeline.cli.streams import as_file, deliver, shown
+from audiosr_pipeline.spectrogram import Clip, save_spectrograms
+
+
+def enhance_file(pipeline: AudioSRPipeline, job: Job, arguments: argparse.Namespace) -> tuple[str, str]:
+    """Enhances an input and writes all that is asked for, or nothing.
+
+    Returns:
+        What became of it, a key of `OUTCOMES`, and a line about it.
+    """
+    with as_file(job.source) as path:
+        audio, sampling_rate = read_audio(path)
+        source_subtype = sample_format(path)
+    subtype = job.subtype or kept_subtype(job.suffix, source_subtype)
+    dither = is_narrower(subtype, source_subtype)
+    num_channels, num_samples = audio.shape
+    if job.output != STDOUT:
+        check_free(job.output.parent, smallest_size(job.suffix, subtype, num_samples, sampling_rate, num_channels))
+    result: Any = pipeline(
+        [audio],
+        sampling_rate=sampling_rate,
+        num_inference_steps=arguments.steps,
+        guidance_scale=arguments.guidance_scale,
+        eta=arguments.eta,
+        cutoff_freq=arguments.cutoff_freq,
+        on_full_band=arguments.on_full_band,
+        generator=torch.Generator().manual_seed(arguments.seed),
+    )
+    enhanced, report = result.audios[0], result.reports[0]
+    check_result(enhanced, (num_channels, enhanced_length(num_samples, sampling_rate)))
+    gain = fitting_gain(enhanced, subtype)
+    gain_db = 20 * math.log10(gain)
+    enhanced *= np.float32(gain)
+    remarks = [report.reason, *report.notes]
+    if gain < 1:
+        remarks.append(f"level lowered by {-gain_db:.2f} dB, because {subtype} would clip")
+    if dither:
+        remarks.append(f"written as {subtype}, narrower than the input's {source_subtype}: dithered")
+    line = f"{OUTCOMES[report.action]}: {'; '.join(remarks)}"
+
+    with part_folder(None if job.output == STDOUT else job.output.parent) as folder:
+        # In the order in which they get their names: a report without its output is made again, and a spectrogram can
+        # be drawn from the files.
+        parts = {}
+        if job.report is not None:
+            samples = {"input_subtype": source_subtype, "output_subtype": subtype, "output_dithered": dither}
+            fields = {"input": as_text(job.source), "output": as_text(job.output), **samples}
+            fields |= {"output_gain_db": gain_db, **report.to_dict()}
+            parts[job.report] = folder / "report.json"
+            text = json.dumps(fields, indent=2, allow_nan=False)
+            parts[job.report].write_text(text + "\n", encoding="utf-8")
+        parts[job.output] = folder / f"audio{job.suffix}"
+        write_part(parts[job.output], job, enhanced, result.sampling_rate, subtype, dither)
+        if job.spectrogram is not None:
+            parts[job.spectrogram] = folder / "spectrogram.png"
+            draw(parts[job.spectrogram], job, (audio, sampling_rate), (enhanced, result.sampling_rate))
+        if job.output == STDOUT:
+            deliver(parts[job.output])
+        elif not publish(parts, job.output, arguments.overwrite):
+            return "done", f"{OUTCOMES['done']}, by another run"
+    return report.action, line
+
+
+def complete_file(job: Job) -> tuple[str, str]:
+    """Leaves an output as it is; only a spectrogram that is missing beside it is drawn.
+
+    Raises:
+        ValueError: If it isn't as long as its input makes it.
+    """
+    if job.report is not None and not (job.report.is_file() and is_own(job.report, job)):
+        raise FileExistsError(f"{job.output} is there, but not {job.report}: --overwrite makes both again")
+    check_done(job)
+    if job.spectrogram is None or job.spectrogram.exists():
+        return "done", OUTCOMES["done"]
+    with part_folder(job.output.parent) as folder:
+        part = folder / "spectrogram.png"
+        draw(part, job, read_audio(job.source), read_audio(job.output))
+        publish({job.spectrogram: part}, job.spectrogram, overwrite=False)
+    return "done", f"{OUTCOMES['done']}, but for the spectrogram"
+
+
+def enhanced_length(num_samples: int, sampling_rate: int) -> int:
+    """How many samples so many become at 48 kHz."""
+    return round(num_samples * SAMPLING_RATE / sampling_rate)
+
+
+def check_result(enhanced: np.ndarray, shape: tuple[int, int]) -> None:
+    """Raises an error rather than let less audio than the input holds, or no audio, be written."""
+    if enhanced.shape != shape:
+        raise RuntimeError(f"the result has the shape {enhanced.shape} instead of {shape}")
+    # A sum, because a mask of a long recording would be as long. It may overflow only where samples are beyond use.
+    if not np.isfinite(enhanced.sum(dtype=np.float64)):
+        raise ValueError("the result holds NaN or infinity: other settings, or another model, may give a usable one")
+
+
+def check_done(job: Job) -> None:
+    """Raises a ValueError if an output has another length than its input makes it, by headers and then in fact."""
+    num_written, _ = audio_length(job.output)
+    if num_written == enhanced_length(*audio_length(job.source)):
+        return
+    audio, sampling_rate = read_audio(job.source)
+    expected = enhanced_length(audio.shape[-1], sampling_rate)
+    num_written = read_audio(job.output)[0].shape[-1]
+    if num_written != expected:
+        raise ValueError(
+            f"{job.output} is there, but holds {num_written} samples, where this input gives {expected}: it is of "
+            "other audio, or was cut. --overwrite replaces it"
+        )
+
+
+def write_part(part: Path, job: Job, audio: np.ndarray, sampling_rate: int, subtype: str, dither: bool) -> None:
+    """Writes the part of an output; an error names the output."""
+    try:
+        write_audio(part, audio, sampling_rate, subtype, dither)
+    except ValueError as error:
+        raise ValueError(str(error).replace(str(part), shown(job.output))) from error
+
+
+def draw(path: Path, job: Job, before: Clip, after: Clip) -> None:
+    """Draws the spectrogram of a file before and after."""
+    clips = {f"{name}, {clip[1] / 1_000:g} kHz": clip for name, clip in (("before", before), ("after", after))}
+    save_spectrograms(path, clips, title=printable(job.source.name))

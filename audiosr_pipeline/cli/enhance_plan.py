@@ -1,0 +1,122 @@
+"""What `enhance` is to write for which input."""
+
+import argparse
+import json
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from PIL import Image
+
+from audiosr_pipeline.audio_io import AUDIO_SUFFIXES, check_subtype
+from audiosr_pipeline.cli.arguments import STDIN, STDOUT, UsageError, find_sources
+from audiosr_pipeline.cli.output_names import output_names
+from audiosr_pipeline.cli.streams import shown
+from audiosr_pipeline.spectrogram import SOFTWARE
+
+SUBTYPES = {"pcm16": "PCM_16", "pcm24": "PCM_24", "float": "FLOAT"}
+
+
+@dataclass(frozen=True)
+class Job:
+    """An input and what is to be written for it.
+
+    Args:
+        source: Audio file to read, a pipe, or `STDIN`.
+        output: Audio file to write, or `STDOUT`. If it is there, the input is done: it only ever appears whole.
+        suffix: Its format.
+        subtype: Its sample format; None if it follows the input's.
+        report: JSON file to write beside it, None if it isn't asked for.
+        spectrogram: PNG file to write beside it, None if it isn't asked for.
+    """
+
+    source: Path
+    output: Path
+    suffix: str
+    subtype: str | None
+    report: Path | None
+    spectrogram: Path | None
+
+    @property
+    def beside(self) -> list[Path]:
+        """What is to be written beside the output."""
+        return [path for path in (self.report, self.spectrogram) if path is not None]
+
+    @property
+    def is_done(self) -> bool:
+        """Whether the output is there."""
+        return self.output != STDOUT and self.output.is_file()
+
+
+def output_path(text: str) -> Path:
+    """An argparse type: a file or folder, or `STDOUT`."""
+    return STDOUT if text in ("-", str(STDOUT)) else Path(text)
+
+
+def plan(arguments: argparse.Namespace) -> tuple[list[Job], list[str]]:
+    """What `enhance` is to do, and a line for each input in which there is nothing to do.
+
+    Raises:
+        UsageError: If OUT can't hold the outputs, two of them would be one file, or one would replace an input.
+    """
+    out: Path = arguments.output
+    out_is_file = out == STDOUT or (out.suffix.lower() in AUDIO_SUFFIXES and not out.is_dir())
+    out_suffix = out.suffix.lower() if out_is_file and out != STDOUT else ""
+    suffix = f".{arguments.format}" if arguments.format else out_suffix or ".wav"
+    if out_suffix and suffix != out_suffix:
+        raise UsageError(f"-o {out} does not end in {suffix}, as --format {arguments.format} asks")
+    try:
+        subtype = check_subtype(suffix, SUBTYPES.get(arguments.sample_format))
+    except ValueError as error:
+        raise UsageError(str(error)) from error
+    if out == STDOUT:
+        if arguments.report or arguments.spectrogram:
+            raise UsageError("-o - is a stream: --report and --spectrogram have no place beside it; name a folder")
+        if sys.stdout is not None and sys.stdout.isatty():
+            raise UsageError("-o - would write audio to the terminal: send it to a program or a file")
+    elif not out_is_file and out.exists() and not out.is_dir():
+        raise UsageError(f"-o {out} is a file, and not an audio file")
+    sources, failures = find_sources(arguments.inputs, leave_out=None if out == STDOUT else out)
+    if out_is_file and len(sources) + len(failures) > 1:
+        raise UsageError(f"-o {shown(out)} is one file, but there are {len(sources)} inputs: name a folder")
+    if not sources and not failures:
+        raise UsageError(f"all inputs lie in -o {out}: name another folder")
+
+    inputs = {source.resolve() for source, _ in sources if source != STDIN}
+    outputs = [out] if out_is_file else [out / name for name in output_names(sources, suffix, out)]
+    jobs: dict[Path, Job] = {}
+    for (source, _), output in zip(sources, outputs, strict=True):
+        job = Job(
+            source,
+            output,
+            suffix,
+            subtype,
+            output.with_suffix(".json") if arguments.report else None,
+            output.with_suffix(".png") if arguments.spectrogram else None,
+        )
+        if output.resolve() in inputs:
+            raise UsageError(f"{output} is an input, and would be overwritten: name another folder")
+        other = jobs.setdefault(output.resolve(), job)
+        if other.source.resolve() != source.resolve():
+            raise UsageError(
+                f"{shown(other.source)} and {shown(source)} would both be written to {output}: name the folder that "
+                "they are in, or run them one by one into different folders"
+            )
+    return list(jobs.values()), failures
+
+
+def is_own(path: Path, job: Job) -> bool:
+    """Whether a file beside an output is a report or a spectrogram of such an output, and no other file."""
+    try:
+        if path == job.report:
+            fields = json.loads(path.read_text(encoding="utf-8"))
+            return Path(fields["output"]).name == Path(as_text(job.output)).name and "output_subtype" in fields
+        with Image.open(path) as picture:
+            return picture.info.get("Software") == SOFTWARE
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+
+
+def as_text(path: Path) -> str:
+    """A path for a report: bytes that are no text as escapes, because JSON has no place for them."""
+    return shown(path).encode(errors="backslashreplace").decode()
