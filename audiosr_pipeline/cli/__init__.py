@@ -12,7 +12,7 @@ import sys
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import IO, NoReturn
+from typing import Any, NoReturn
 
 from audiosr_pipeline import __version__
 from audiosr_pipeline.cli import convert, enhance, evaluate, inspection, study, train
@@ -29,7 +29,7 @@ class Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         raise UsageError(f"{message} ({self.prog} --help says more)")
 
-    def print_help(self, file: IO[str] | None = None) -> None:
+    def print_help(self, file: Any = None) -> None:
         """Prints the help; `... --help | head` is no error."""
         say_text(self.format_help().rstrip("\n"))
 

@@ -11,7 +11,7 @@ from PIL import Image
 from audiosr_pipeline.audio_io import AUDIO_SUFFIXES, check_subtype
 from audiosr_pipeline.cli.arguments import STDIN, STDOUT, UsageError, find_sources
 from audiosr_pipeline.cli.output_names import output_names
-from audiosr_pipeline.cli.streams import shown
+from audiosr_pipeline.cli.streams import as_text, shown
 from audiosr_pipeline.spectrogram import SOFTWARE
 
 SUBTYPES = {"pcm16": "PCM_16", "pcm24": "PCM_24", "float": "FLOAT"}
@@ -115,8 +115,3 @@ def is_own(path: Path, job: Job) -> bool:
             return picture.info.get("Software") == SOFTWARE
     except (OSError, ValueError, KeyError, TypeError):
         return False
-
-
-def as_text(path: Path) -> str:
-    """A path for a report: bytes that are no text as escapes, because JSON has no place for them."""
-    return shown(path).encode(errors="backslashreplace").decode()

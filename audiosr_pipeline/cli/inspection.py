@@ -10,6 +10,7 @@ import numpy as np
 
 from audiosr_pipeline.cli.arguments import INPUTS, find_sources
 from audiosr_pipeline.cli.messages import OUTCOMES, complain, describe_error, say, say_text
+from audiosr_pipeline.cli.streams import as_file, as_text, shown
 from audiosr_pipeline.dsp.resample import resample
 from audiosr_pipeline.pipelines.inputs import load_clips
 from audiosr_pipeline.pipelines.inspection import inspect_clip
@@ -35,7 +36,7 @@ def run(arguments: argparse.Namespace) -> int:
         try:
             row = inspect_file(source)
         except Exception as error:
-            complain(describe_error(source, error))
+            complain(describe_error(shown(source), error))
             continue
         rows.append(row)
         if not arguments.json:
@@ -44,7 +45,7 @@ def run(arguments: argparse.Namespace) -> int:
                 f"{row['cutoff_freq']:6.0f} Hz{row['bandwidth']:8.0f} Hz"
             )
             remarks = "; ".join([OUTCOMES[row["action"]], row["reason"], *row["notes"]])
-            say(f"{numbers}  {source}: {remarks}")
+            say(f"{numbers}  {shown(source)}: {remarks}")
     if arguments.json:
         say_text(json.dumps(rows, indent=2, allow_nan=False))
     return 1 if failures or len(rows) < len(sources) else 0
@@ -52,11 +53,12 @@ def run(arguments: argparse.Namespace) -> int:
 
 def inspect_file(path: Path) -> dict[str, Any]:
     """What a report would say before anything is generated, and the input's peak in dB of full scale, from -200 on."""
-    (clip,) = load_clips([path], None)
+    with as_file(path) as file:
+        (clip,) = load_clips([file], None)
     found = inspect_clip(clip, resample(clip.audio, clip.sampling_rate, 48_000))
     channels, num_samples = clip.audio.shape
     return {
-        "input": str(path),
+        "input": as_text(path),
         "sampling_rate": clip.sampling_rate,
         "num_channels": channels,
         "duration_s": num_samples / clip.sampling_rate,

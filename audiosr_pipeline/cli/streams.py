@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from audiosr_pipeline.cli.arguments import STDIN, STDOUT
+from audiosr_pipeline.cli.messages import give_up_stdout
 
 
 def is_stream(source: Path) -> bool:
@@ -26,6 +27,11 @@ def is_stream(source: Path) -> bool:
 def shown(path: Path) -> str:
     """How a source or an output is called in messages and reports."""
     return {STDIN: "stdin", STDOUT: "stdout"}.get(path, str(path))
+
+
+def as_text(path: Path) -> str:
+    """A path for a report: bytes that are no text as escapes, because JSON has no place for them."""
+    return shown(path).encode(errors="backslashreplace").decode()
 
 
 @contextmanager
@@ -63,10 +69,14 @@ def deliver(file: Path) -> None:
     """
     if sys.stdout is None:
         raise OSError("stdout is closed")
-    sys.stdout.flush()
-    with open(file, "rb") as written:
-        shutil.copyfileobj(written, sys.stdout.buffer)
-    sys.stdout.buffer.flush()
+    try:
+        sys.stdout.flush()
+        with open(file, "rb") as written:
+            shutil.copyfileobj(written, sys.stdout.buffer)
+        sys.stdout.buffer.flush()
+    except OSError as error:
+        give_up_stdout(error)
+        raise
 
 
 def _stdin() -> BinaryIO:

@@ -335,7 +335,9 @@ def test_a_model_that_cannot_be_loaded_is_bad_usage(capsys, monkeypatch):
     monkeypatch.setattr(AudioSRPipeline, "from_pretrained", fail)
     make_wav("a.wav")
     message = bad_usage(capsys, "enhance", "a.wav", "-o", "out", "--model", "someone/nix")
-    assert message.startswith("audiosr-pipeline: --model someone/nix can't be loaded: no model called someone/nix. It is")
+    assert message.startswith(
+        "audiosr-pipeline: --model someone/nix can't be loaded: no model called someone/nix. It is"
+    )
 
 
 def test_a_device_that_is_not_there_is_bad_usage(tiny_pipeline, capsys, monkeypatch):
