@@ -20,4 +20,6 @@ def reason(error: Exception) -> str:
 
 def native_path(path: Path | str) -> bytes | str:
     """The name as soundfile takes it: from text it can't make the bytes of names that aren't Unicode."""
+    # A dash alone is stdin or stdout to libsndfile.
+    path = os.path.join(os.curdir, path) if os.fspath(path) == "-" else path
     return os.fspath(path) if os.name == "nt" else os.fsencode(path)

@@ -3,6 +3,7 @@
 import argparse
 import os
 import sys
+import unicodedata
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -65,19 +66,19 @@ def run(arguments: argparse.Namespace) -> int:
     try:
         to_run = {job for job in jobs if job not in obstacles and (arguments.overwrite or not job.is_done)}
         pipeline = load_pipeline(arguments.model, arguments.device, hide_bars) if to_run else None
-        sources_of: dict[tuple[int, int], Path] = {}
+        seen: dict[tuple[int, int], Job] = {}
         for job in tqdm(jobs, desc="enhance", unit="file", disable=hide_bars):
             try:
                 if job in obstacles:
                     raise obstacles[job]
-                check_not_another(job, sources_of)
+                check_not_another(job, seen)
                 if pipeline is not None and job in to_run:
                     name = printable(shown(job.source) if to_stderr else job.source.name)
                     pipeline.set_progress_bar_config(desc=name, leave=False, disable=hide_bars)
                     outcome, line = enhance_file(pipeline, job, arguments)
                 else:
                     outcome, line = complete_file(job)
-                remember(job, sources_of)
+                remember(job, seen)
             # Whatever is wrong with one file, the others are still to be done.
             except Exception as error:
                 outcome = "failed"
@@ -96,18 +97,27 @@ def run(arguments: argparse.Namespace) -> int:
     return 1 if counts["failed"] else 0
 
 
-def check_not_another(job: Job, sources_of: dict[tuple[int, int], Path]) -> None:
+def check_not_another(job: Job, seen: dict[tuple[int, int], Job]) -> None:
     """Raises an error if an output is one of another input: to some disks "A.wav" and "a.wav" are one name."""
-    if job.is_done and (other := sources_of.get(_identity(job.output))) is not None:
-        raise FileExistsError(f"{job.output} is the same file as the output of {shown(other)}: name another folder")
+    if not job.is_done or (other := seen.get(_identity(job.output))) is None:
+        return
+    if _folded(job.output) == _folded(other.output):
+        raise FileExistsError(
+            f"{job.output} is the same file as {other.output}, the output of {shown(other.source)}: name another folder"
+        )
 
 
-def remember(job: Job, sources_of: dict[tuple[int, int], Path]) -> None:
-    """Notes which file an input's output is."""
+def remember(job: Job, seen: dict[tuple[int, int], Job]) -> None:
+    """Notes which file a job's output is."""
     if job.output != STDOUT:
-        sources_of[_identity(job.output)] = job.source
+        seen[_identity(job.output)] = job
 
 
 def _identity(path: Path) -> tuple[int, int]:
     found = os.stat(path)
     return found.st_dev, found.st_ino
+
+
+def _folded(path: Path) -> str:
+    """The name as disks that don't tell all names apart take it."""
+    return unicodedata.normalize("NFC", path.name).casefold()

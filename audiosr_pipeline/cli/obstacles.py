@@ -48,7 +48,7 @@ def find_obstacles(jobs: Sequence[Job], overwrite: bool) -> dict[Job, Exception]
 
 def remove_left(jobs: Sequence[Job]) -> None:
     """Removes what runs that were killed have left beside the outputs."""
-    names = defaultdict(set)
+    names: dict[Path, set[str]] = defaultdict(set)
     for job in jobs:
         if job.output != STDOUT:
             names[job.output.parent] |= {path.name for path in (job.output, *job.beside)}

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from audiosr_pipeline.audio_io import read_audio
+from audiosr_pipeline.audio_io import read_audio, write_audio
 from tests.cli.commands import bad_usage, files, lines, make_wav, run
 
 
@@ -28,7 +28,9 @@ class Stream(io.TextIOWrapper):
 @pytest.mark.parametrize("given", ["-", "/dev/stdin"])
 @pytest.mark.parametrize("suffix", [".wav", ".flac", ".ogg"])
 def test_audio_comes_from_stdin(pipeline, monkeypatch, capsys, given, suffix):
-    source = make_wav(f"a{suffix}")
+    audio, sampling_rate = read_audio(make_wav("noise.wav"))
+    source = Path(f"a{suffix}")
+    write_audio(source, audio, sampling_rate)
     assert run("enhance", str(source), "-o", "expected.wav") == 0
     monkeypatch.setattr(sys, "stdin", Stream(source.read_bytes()))
     assert run("enhance", given, "-o", "out", "--report") == 0
