@@ -8,6 +8,7 @@ from typing import Any
 from audiosr_pipeline.cli.arguments import UsageError
 from audiosr_pipeline.cli.messages import complain, one_line
 from audiosr_pipeline.training.assemble import AssemblySettings, assemble
+from audiosr_pipeline.training.bandwidth_extension import BandwidthExtensionSettings, train_bandwidth_extension
 from audiosr_pipeline.training.ldm import LDMSettings, train_ldm
 from audiosr_pipeline.training.level import LevelSettings, fit_level
 from audiosr_pipeline.training.vae import VAESettings, train_vae
@@ -18,6 +19,11 @@ TRAINERS: dict[str, tuple[type[Any], Callable[[Any], None], str]] = {
     "vae": (VAESettings, train_vae, "train the autoencoder"),
     "ldm": (LDMSettings, train_ldm, "train the diffusion model, for a trained autoencoder"),
     "vocoder": (VocoderSettings, train_vocoder, "train the vocoder"),
+    "extension": (
+        BandwidthExtensionSettings,
+        train_bandwidth_extension,
+        "train a vocoder that hears the input too, in the vocoder's place",
+    ),
     "level": (LevelSettings, fit_level, "fit the predictor of the levels above the cutoff"),
     "assemble": (AssemblySettings, assemble, "put trained parts together into a model, as enhance --model takes it"),
 }

@@ -6,9 +6,7 @@ from diffusers.configuration_utils import register_to_config
 from torch import Tensor, nn
 
 from audiosr_pipeline.models.feature_extractor import mel_filter_bank
-
-# 22 s: no ear notices when it comes again.
-NOISE_SAMPLES = 1 << 20
+from audiosr_pipeline.models.stft import inverse_stft, noise_spectrum, white_noise
 
 
 class ISTFTVocoder(ModelMixin, ConfigMixin):
@@ -59,12 +57,11 @@ class ISTFTVocoder(ModelMixin, ConfigMixin):
         self.head = nn.Linear(hidden_size, 4 * num_bins)
         nn.init.normal_(self.head.weight, std=0.02)
         nn.init.zeros_(self.head.bias)
-        interpolation, offset = _mel_to_linear(sampling_rate, n_fft, n_mels, f_min, f_max)
+        interpolation, offset = mel_to_linear(sampling_rate, n_fft, n_mels, f_min, f_max)
         # Plain attributes: as buffers they would be rounded when the model is cast to half precision. The window's type
         # is named, because torch's default is half precision while such a model is loaded.
         window = torch.hann_window(n_fft, dtype=torch.float32)
-        self.interpolation, self.offset, self.window = interpolation, offset, window
-        self.noise = torch.randn(NOISE_SAMPLES, dtype=torch.float32, generator=torch.Generator().manual_seed(0))
+        self.interpolation, self.offset, self.window, self.noise = interpolation, offset, window, white_noise()
 
     def forward(self, mel: Tensor, first_frame: int = 0) -> Tensor:
         """Synthesises a waveform.
@@ -86,32 +83,11 @@ class ISTFTVocoder(ModelMixin, ConfigMixin):
         magnitude = log_magnitude.clamp(max=6.0).exp()
         phase = torch.complex(real, imaginary)
         share = noisiness.sigmoid()
-        noise = self._noise_spectrum(first_frame, mel.shape[1]).to(mel.device)
+        noise = noise_spectrum(self.noise, first_frame, mel.shape[1], self.window, self.config.hop_length).to(
+            mel.device
+        )
         spectrum = magnitude * ((1 - share) * phase / phase.abs().clamp(min=1e-6) + share * noise)
-        return self._inverse_stft(spectrum)
-
-    def _noise_spectrum(self, first_frame: int, num_frames: int) -> Tensor:
-        """STFT of white noise in the mel front end's frame grid, `(num_frames, n_fft // 2 + 1)`, of unit mean power."""
-        n_fft, hop_length = self.config.n_fft, self.config.hop_length
-        start = first_frame * hop_length - (n_fft - hop_length) // 2
-        samples = torch.arange(start, start + (num_frames - 1) * hop_length + n_fft) % NOISE_SAMPLES
-        noise = self.noise[samples] / self.window.square().sum().sqrt()
-        return torch.stft(noise, n_fft, hop_length, window=self.window, center=False, return_complex=True).mT
-
-    def _inverse_stft(self, spectrum: Tensor) -> Tensor:
-        """Overlap-add of `(batch, num_frames, n_fft // 2 + 1)`, in the mel front end's un-centred frame grid."""
-        n_fft, hop_length = self.config.n_fft, self.config.hop_length
-        num_frames = spectrum.shape[1]
-        window = self.window.to(spectrum.device)
-        frames = torch.fft.irfft(spectrum, n=n_fft, dim=-1) * window
-        length = (num_frames - 1) * hop_length + n_fft
-        fold = {"output_size": (1, length), "kernel_size": (1, n_fft), "stride": (1, hop_length)}
-        audio = nn.functional.fold(frames.mT, **fold)[:, 0, 0]
-        weight = (window**2).expand(1, num_frames, n_fft).mT
-        envelope = nn.functional.fold(weight, **fold)[:, 0, 0]
-        padding = (n_fft - hop_length) // 2
-        kept = slice(padding, padding + num_frames * hop_length)
-        return audio[:, kept] / envelope[:, kept].clamp(min=1e-4)
+        return inverse_stft(spectrum, self.window, self.config.hop_length)
 
 
 class ConvNeXtBlock(nn.Module):
@@ -131,7 +107,7 @@ class ConvNeXtBlock(nn.Module):
         return hidden + self.scale * update
 
 
-def _mel_to_linear(sampling_rate: int, n_fft: int, n_mels: int, f_min: float, f_max: float) -> tuple[Tensor, Tensor]:
+def mel_to_linear(sampling_rate: int, n_fft: int, n_mels: int, f_min: float, f_max: float) -> tuple[Tensor, Tensor]:
     """Linear interpolation of log-mel to STFT bins: a matrix `(n_mels, num_bins)`, the offset `(n_mels,)` before it.
 
     A flat magnitude `m` has mel `m * sum(filter)`, so the offset is `-log(sum(filter))`.

@@ -35,6 +35,7 @@ from audiosr_pipeline.dsp.lowpass import lowpass
 from audiosr_pipeline.dsp.resample import resample, resampled_length
 from audiosr_pipeline.dsp.silence import fade_ends, silence_gate
 from audiosr_pipeline.dsp.windows import Window, merge_windows, split_windows
+from audiosr_pipeline.models.bandwidth_extension import BandwidthExtensionVocoder
 from audiosr_pipeline.models.feature_extractor import MelFeatureExtractor
 from audiosr_pipeline.models.level_predictor import LevelPredictor
 from audiosr_pipeline.models.vocoder import ISTFTVocoder
@@ -46,7 +47,8 @@ from audiosr_pipeline.pipelines.outputs import AudioSRPipelineOutput, AudioSRRep
 
 # diffusers downloads a model from the Hub only if it knows the module of each component (its issue 6563). No classes
 # need be listed: ours derive from ones that it lists.
-LOADABLE_CLASSES.update({part.__module__: {} for part in (MelFeatureExtractor, ISTFTVocoder, LevelPredictor)})
+OWN_CLASSES = (MelFeatureExtractor, ISTFTVocoder, BandwidthExtensionVocoder, LevelPredictor)
+LOADABLE_CLASSES.update({part.__module__: {} for part in OWN_CLASSES})
 
 logger = logging.getLogger(__name__)
 
@@ -98,7 +100,7 @@ class AudioSRPipeline(DiffusionPipeline):
         unet: `AudioLDM2UNet2DConditionModel` that takes noisy and condition latents, concatenated, and predicts the
             velocity.
         vocoder: Called with mel `(batch, num_frames, n_mels)`, gives `(batch, num_samples)`: `SpeechT5HifiGan` or
-            `ISTFTVocoder`.
+            `ISTFTVocoder`; `BandwidthExtensionVocoder` is given the low-passed input too.
         feature_extractor: Log-mel front end.
         scheduler: Any diffusers scheduler for v-prediction.
         level_predictor: Moves the mean levels of what is generated towards the expected ones, band by band and window
@@ -131,7 +133,7 @@ class AudioSRPipeline(DiffusionPipeline):
         # `from_pipe` takes over a network only if its class stands here.
         vae: AutoencoderKL | AutoencoderDC,
         unet: AudioLDM2UNet2DConditionModel,
-        vocoder: SpeechT5HifiGan | ISTFTVocoder,
+        vocoder: SpeechT5HifiGan | ISTFTVocoder | BandwidthExtensionVocoder,
         feature_extractor: MelFeatureExtractor,
         scheduler: SchedulerMixin,
         level_predictor: LevelPredictor | None = None,
@@ -478,12 +480,9 @@ class AudioSRPipeline(DiffusionPipeline):
             return PreparedClip(clip, audio, inspection)
         means = audio.mean(-1)
         gain = self.feature_extractor.peak / float(np.maximum(audio.max(-1) - means, means - audio.min(-1)).max())
-        padding = -audio.shape[-1] % (self.frame_multiple * self.frame_samples)
 
         def mel_of(channel: int) -> Tensor:
-            centred = audio[channel, None] - means[channel]
-            lowpassed = torch.from_numpy(lowpass(centred, inspection.cutoff_freq, self.sampling_rate))
-            return self.feature_extractor(torch.nn.functional.pad(gain * lowpassed, (0, padding)))
+            return self.feature_extractor(self._lowpassed(audio[channel, None], inspection.cutoff_freq, gain))
 
         # Mono as stereo is common, and networks give equal rows of a batch results that differ by a rounding error.
         first_equal = [
@@ -495,6 +494,13 @@ class AudioSRPipeline(DiffusionPipeline):
         mel = torch.cat([mel_of(channel) for channel in distinct])
         rows = tuple(distinct.index(channel) for channel in first_equal)
         return PreparedClip(clip, audio, inspection, gain, mel, rows)
+
+    def _lowpassed(self, channel: np.ndarray, cutoff_freq: float, gain: float) -> Tensor:
+        """What the networks are given of `(1, num_samples)`: without DC, low-passed, padded to whole latent frames."""
+        centred = channel - channel.mean(-1, keepdims=True)
+        lowpassed = torch.from_numpy(lowpass(centred, cutoff_freq, self.sampling_rate))
+        padding = -channel.shape[-1] % (self.frame_multiple * self.frame_samples)
+        return torch.nn.functional.pad(gain * lowpassed, (0, padding))
 
     @torch.no_grad()
     def encode(self, mel: Tensor) -> Tensor:
@@ -641,6 +647,12 @@ class AudioSRPipeline(DiffusionPipeline):
         windows = self._windows(mel.shape[2] // scale, VOCODER_FRAMES)
         input_mel, cutoff_freq = prepared.mel, prepared.inspection.cutoff_freq
         edges = self.feature_extractor.mel_edges
+        heard: Tensor | None = None
+        if isinstance(self.vocoder, BandwidthExtensionVocoder):
+            rows = [prepared.row_of_channel.index(row) for row in range(len(mel))]
+            heard = torch.cat(
+                [self._lowpassed(prepared.audio[channel, None], cutoff_freq, prepared.gain) for channel in rows]
+            )
 
         def vocoded() -> Iterator[Tensor]:
             for window in self.progress_bar(windows):
@@ -649,9 +661,14 @@ class AudioSRPipeline(DiffusionPipeline):
                 own = input_mel[:, :, frames].to(mel.device)
                 replaced = replace_low_mel(mel[:, :, frames], own, cutoff_freq, edges)
                 # Where windows overlap they need the same noise.
-                place = {"first_frame": frames.start} if isinstance(self.vocoder, ISTFTVocoder) else {}
+                given: dict[str, Any] = {}
+                if isinstance(self.vocoder, (ISTFTVocoder, BandwidthExtensionVocoder)):
+                    given["first_frame"] = frames.start
+                if heard is not None:
+                    samples = slice(window.start * self.frame_samples, window.stop * self.frame_samples)
+                    given |= {"audio": heard[:, samples].to(mel.device), "cutoff_freq": cutoff_freq}
                 with OneDNN():
-                    audio = self.vocoder(replaced[:, 0].to(self.vocoder.dtype), **place)
+                    audio = self.vocoder(replaced[:, 0].to(self.vocoder.dtype), **given)
                 yield audio[:, : (window.stop - window.start) * self.frame_samples].float().cpu()
 
         audio = merge_windows(vocoded(), windows, FADE_FRAMES, self.frame_samples, dim=-1)

@@ -13,7 +13,7 @@ from audiosr_pipeline.training.ldm import build_scheduler
 from audiosr_pipeline.training.loop import setting
 from audiosr_pipeline.training.saving import saving
 from audiosr_pipeline.training.vae import load_autoencoder
-from audiosr_pipeline.training.vocoder import load_vocoder
+from audiosr_pipeline.training.vocoder import load_any_vocoder
 from audiosr_pipeline.writing import new_folder
 
 
@@ -52,7 +52,7 @@ def assemble(settings: AssemblySettings) -> None:
         pipe = AudioSRPipeline(
             vae=load_autoencoder(settings.vae),
             unet=AudioLDM2UNet2DConditionModel.from_pretrained(settings.ldm, dtype=torch.float16),
-            vocoder=load_vocoder(settings.vocoder, dtype=torch.float16),
+            vocoder=load_any_vocoder(settings.vocoder, dtype=torch.float16),
             feature_extractor=MelFeatureExtractor(),
             scheduler=build_scheduler(),
             level_predictor=level,

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn.utils.parametrizations import weight_norm
 from transformers import SpeechT5HifiGan
 
+from audiosr_pipeline.models.bandwidth_extension import BandwidthExtensionVocoder
 from audiosr_pipeline.models.feature_extractor import MelFeatureExtractor
 from audiosr_pipeline.models.official import build_official_vocoder
 from audiosr_pipeline.models.vocoder import ISTFTVocoder
@@ -128,10 +129,26 @@ def _vocoder(settings: VocoderSettings) -> Vocoder:
 
 
 def load_vocoder(folder: str | Path, dtype: torch.dtype = torch.float32) -> Vocoder:
-    """The vocoder that was saved to a folder, whichever it is."""
+    """The vocoder of mels alone that was saved to a folder, whichever it is.
+
+    Raises:
+        ValueError: If it needs the input's waveform too.
+    """
+    vocoder = load_any_vocoder(folder, dtype)
+    if isinstance(vocoder, BandwidthExtensionVocoder):
+        raise ValueError(f"{folder} holds a vocoder that needs the input's waveform: train it by train extension.")
+    return vocoder
+
+
+def load_any_vocoder(folder: str | Path, dtype: torch.dtype = torch.float32) -> Vocoder | BandwidthExtensionVocoder:
+    """The vocoder that was saved to a folder, also one that needs the input's waveform."""
+    config = json.loads((Path(folder) / "config.json").read_text())
     # That transformers writes and diffusers doesn't.
-    is_hifigan = "model_type" in json.loads((Path(folder) / "config.json").read_text())
-    return (SpeechT5HifiGan if is_hifigan else ISTFTVocoder).from_pretrained(folder, dtype=dtype)
+    if "model_type" in config:
+        return SpeechT5HifiGan.from_pretrained(folder, dtype=dtype)
+    # That the vocoder of mels alone hasn't.
+    hears_input = "mel_hop_length" in config
+    return (BandwidthExtensionVocoder if hears_input else ISTFTVocoder).from_pretrained(folder, dtype=dtype)
 
 
 def save_vocoder(vocoder: Vocoder, folder: str | Path) -> None:
