@@ -1,6 +1,5 @@
 """Scores folders of estimates against a folder of references."""
 
-import csv
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -10,6 +9,7 @@ import numpy as np
 from tqdm import tqdm
 
 from audiosr_pipeline.audio_io import AUDIO_SUFFIXES, audio_files, audio_format, read_audio
+from audiosr_pipeline.csv_files import write_csv
 from audiosr_pipeline.dsp.resample import resample
 from audiosr_pipeline.metrics.bootstrap import Mean, bootstrap_means
 from audiosr_pipeline.metrics.pair import evaluate_pair
@@ -169,7 +169,7 @@ def evaluate(
 
 
 def write_tables(evaluations: Mapping[str, Evaluation], folder: Path | str, seed: int = 0) -> None:
-    """Writes `TABLES`, each whole or not at all, in place of those that are there.
+    """Writes `TABLES`, each whole or not at all, in place of those that are there; see `write_csv`.
 
     Args:
         evaluations: By system; differences are to the first.
@@ -184,11 +184,8 @@ def write_tables(evaluations: Mapping[str, Evaluation], folder: Path | str, seed
         _skipped_rows(evaluations),
     )
     for name, rows in zip(TABLES, tables, strict=True):
-        with (
-            written_whole(Path(folder) / name) as temporary,
-            open(temporary, "w", newline="", encoding="utf-8") as file,
-        ):
-            csv.writer(file).writerows(rows)
+        with written_whole(Path(folder) / name) as temporary:
+            write_csv(temporary, rows)
 
 
 def summary(evaluations: Mapping[str, Evaluation], seed: int = 0) -> str:

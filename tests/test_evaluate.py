@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from audiosr_pipeline.audio_io import write_audio
+from audiosr_pipeline.csv_files import original
 from audiosr_pipeline.dsp.resample import resample
 from audiosr_pipeline.evaluate import TABLES, Evaluation, evaluate, summary, write_tables
 from audiosr_pipeline.evaluation_figure import FIGURES, save_figures
@@ -226,3 +227,20 @@ def test_folders_that_cannot_be_compared_are_refused(folders, tmp_path):
     write_audio(reference / "a.flac", noise(0), 48_000)
     with pytest.raises(ValueError, match="a.flac and .*a.wav have the same name"):
         evaluate(reference, estimate)
+
+
+def test_names_of_files_and_systems_do_nothing_in_a_spreadsheet(tmp_path):
+    for folder in ("reference", "estimate"):
+        (tmp_path / folder).mkdir()
+        for name in ("=1+1", "@a", "-x+y"):
+            write_audio(tmp_path / folder / f"{name}.wav", np.full((1, 4_800), 0.1, np.float32), 48_000)
+    (tmp_path / "estimate/=2.wav").write_bytes(b"")
+    (tmp_path / "reference/=2.wav").write_bytes(b"")
+    write_tables({"=cmd": evaluate(tmp_path / "reference", tmp_path / "estimate")}, tmp_path / "tables")
+    names = set()
+    for path in (tmp_path / "tables").iterdir():
+        with open(path, newline="", encoding="utf-8") as file:
+            for row in csv.DictReader(file):
+                assert not any(value.startswith(("=", "@", "-x")) for value in row.values()), (path.name, row)
+                names |= {original(row[field]) for field in ("name", "system") if field in row}
+    assert names == {"=1+1", "@a", "-x+y", "=2", "=cmd"}

@@ -20,18 +20,19 @@ FOLDERS = {PACKAGE: "audiosr_pipeline", ROOT / "adapters": "audiosr_pipeline.ada
 MAY_IMPORT = {
     "version": set(),
     "writing": set(),
+    "csv_files": set(),
     "audio_io": {"writing"},
     "spectrogram": set(),
     "dsp": set(),
     "models": {"dsp"},
     "convert": {"models"},
     "metrics": {"dsp"},
-    "evaluate": {"writing", "audio_io", "dsp", "metrics"},
+    "evaluate": {"writing", "csv_files", "audio_io", "dsp", "metrics"},
     "evaluation_figure": {"writing", "audio_io", "metrics", "evaluate"},
     "pipelines": {"dsp", "models", "convert", "audio_io"},
     "adapters": {"dsp", "models", "pipelines"},
-    "training": {"dsp", "models", "metrics", "pipelines", "writing", "audio_io"},
-    "study": {"dsp", "metrics", "pipelines", "adapters", "writing", "audio_io", "evaluate"},
+    "training": {"dsp", "models", "metrics", "pipelines", "writing", "csv_files", "audio_io"},
+    "study": {"dsp", "metrics", "pipelines", "adapters", "writing", "csv_files", "audio_io", "evaluate"},
 }
 MAY_IMPORT[""] = set(MAY_IMPORT)
 MAY_IMPORT["cli"] = {*MAY_IMPORT, ""}

@@ -1,6 +1,5 @@
 """The answers of a study, turned into tables, a figure and a report."""
 
-import csv
 import platform
 from collections.abc import Sequence
 from importlib.metadata import version
@@ -8,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from audiosr_pipeline.csv_files import write_csv
 from audiosr_pipeline.study.answers import Answer, Key, Rejected, read_answers, read_key
 from audiosr_pipeline.study.exclusions import ExclusionRules, judge_listeners
 from audiosr_pipeline.study.figure import save_figure
@@ -51,8 +51,7 @@ def analyse_answers(
         answers, rejected = read_answers(answer_files, key)
         analysis = analyse(answers, key, rejected, rules or ExclusionRules(), seed)
         for name, rows in tables(analysis).items():
-            with open(folder / name, "w", newline="", encoding="utf-8") as file:
-                csv.writer(file).writerows(rows)
+            write_csv(folder / name, rows)
         drawing = None
         if analysis.results.preferences:
             save_figure(folder, analysis.results.preferences)

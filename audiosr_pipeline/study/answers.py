@@ -1,13 +1,15 @@
 """Answers of listeners and the key that says what they heard: read, checked, nothing dropped without a reason."""
 
 import csv
-import io
 import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
+
+from audiosr_pipeline.csv_files import original, read_csv
 
 FIELDS = (
     "study",
@@ -34,6 +36,7 @@ ROLES = ("test", "training", "identical", "lowpassed")
 DEVICES = ("headphones", "loudspeakers")
 # The highest tone of the check that a listener heard; 0 if none.
 BANDWIDTHS_HZ = ("0", "12000", "14000", "16000")
+TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{3}([0-9]{3})?)?(Z|\+00:00)")
 # The system of the obviously low-passed side of an attention check.
 LOWPASSED = "lowpassed"
 
@@ -143,7 +146,8 @@ def _one_of(*accepted: str) -> Callable[[str, str], str]:
     return convert
 
 
-_name = _matching(r"[A-Za-z0-9_-]{1,64}", "a name of letters, digits, - and _")
+# Not with a hyphen first, which a spreadsheet would take for a minus.
+_name = _matching(r"[A-Za-z0-9_][A-Za-z0-9_-]{0,63}", "a name of letters, digits, - and _")
 _stimulus = _matching(r"[0-9a-f]{12}", "12 hexadecimal digits")
 _listener = _stimulus
 _study = _matching(r"[0-9a-f]{16}", "16 hexadecimal digits")
@@ -311,18 +315,19 @@ def read_key(path: Path | str) -> Key:
             f"{path} is not a file: the answers name stimuli by random names, and key.csv alone says what they are. If "
             "it is lost, rebuilding the study from its manifest.json writes the same key again."
         )
-    text = Path(path).read_bytes().decode("utf-8-sig", errors="replace")
-    reader = csv.DictReader(io.StringIO(text, newline=""))
-    if tuple(reader.fieldnames or ()) != KEY_FIELDS:
-        header = ",".join(reader.fieldnames or ())
-        raise ValueError(f"{path} is not a key: its first line is {shortened(header)}, not {','.join(KEY_FIELDS)}.")
+    try:
+        _, rows = read_csv(path, KEY_FIELDS)
+        cells = list(rows)
+    except (ValueError, csv.Error) as error:
+        raise ValueError(f"{path} is not a key: {error}; accepted is what study build wrote.") from error
     studies: set[str] = set()
     parts: dict[str, tuple[str, str, str, str]] = {}
     systems: dict[str, dict[str, str]] = {}
-    for row in reader:
-        where = f"{path}, line {reader.line_num}"
-        if None in row or not all(isinstance(value, str) and value for value in row.values()):
-            raise ValueError(f"{where}: has empty or surplus fields; accepted are {len(KEY_FIELDS)}, all filled.")
+    for number, cell_of in cells:
+        where = f"{path}, line {number}"
+        row = {name: original(cell_of.get(name, "")) for name in KEY_FIELDS}
+        if not all(row.values()):
+            raise ValueError(f"{where}: has empty fields; accepted are {len(KEY_FIELDS)}, all filled.")
         if row["question"] not in ANSWERS or row["role"] not in ROLES:
             raise ValueError(
                 f"{where}: question is {shortened(row['question'])} and role {shortened(row['role'])}; accepted are "
@@ -352,11 +357,9 @@ def shortened(text: str, length: int = 60) -> str:
 
 
 def _utc(text: str) -> datetime:
-    try:
-        # Before Python 3.11, `fromisoformat` doesn't know the Z.
-        time = datetime.fromisoformat(re.sub("Z$", "+00:00", text))
-    except ValueError:
-        raise ValueError(f"submitted_at is {shortened(text)}, not a time in ISO 8601") from None
-    if time.utcoffset() != timedelta(0):
-        raise ValueError(f"submitted_at is {shortened(text)}, not in UTC")
-    return time
+    # The profile of ISO 8601 that JavaScript and RFC 3339 share: `fromisoformat` takes anything for the T.
+    if TIME.fullmatch(text):
+        # Before Python 3.11, it doesn't know the Z. No such day, no such hour: it raises.
+        with suppress(ValueError):
+            return datetime.fromisoformat(text.replace("Z", "+00:00"))
+    raise ValueError(f"submitted_at is {shortened(text)}, not a time such as 2026-01-31T12:00:00.000Z")

@@ -1,7 +1,6 @@
 """A listening study from captions or from generated audio: stimuli, page, key and manifest."""
 
 import hashlib
-import re
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -19,7 +18,15 @@ from audiosr_pipeline.pipelines.audiosr import AudioSRPipeline
 from audiosr_pipeline.study.answers import ANSWERS, LOWPASSED
 from audiosr_pipeline.study.design import Material, check_forms, make_forms, make_trials
 from audiosr_pipeline.study.items import FolderSet, PromptSet, Render, draw_order, item_seed
-from audiosr_pipeline.study.manifest import FORMAT, read_manifest, software, study_hash, write_key, write_manifest
+from audiosr_pipeline.study.manifest import (
+    FORMAT,
+    NAME,
+    read_manifest,
+    software,
+    study_hash,
+    write_key,
+    write_manifest,
+)
 from audiosr_pipeline.study.page import write_page
 from audiosr_pipeline.study.stimuli import (
     SAMPLING_RATE,
@@ -37,8 +44,6 @@ ORIGINAL, AUDIOSR = "original", "audiosr"
 SUFFIX, SUBTYPE = ".flac", "PCM_16"
 # So many items of a set in a row that can't be used are a fault of the set.
 MOST_SKIPPED_IN_A_ROW = 10
-# Names of generators and systems: they become those of folders.
-NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 
 
 @dataclass(frozen=True)
@@ -155,7 +160,14 @@ def rebuild_study(manifest: Path | str, output: Path | str, show_progress: bool 
         ValueError: If a source or a stimulus isn't what it was; says which, and which versions differ.
     """
     recorded = read_manifest(manifest)
-    settings = StudySettings(**{**recorded["settings"], "questions": tuple(recorded["settings"]["questions"])})
+    try:
+        settings = StudySettings(**{**recorded["settings"], "questions": tuple(recorded["settings"]["questions"])})
+        sets = [
+            _set_of(record, [item for item in recorded["items"] if item["generator"] == record["generator"]])
+            for record in recorded["sets"]
+        ]
+    except (KeyError, TypeError) as error:
+        raise ValueError(f"{manifest}: its settings are no study's: {type(error).__name__}: {error}.") from error
     items: list[dict[str, Any]] = []
     changed: list[str] = []
     with (
@@ -163,11 +175,9 @@ def rebuild_study(manifest: Path | str, output: Path | str, show_progress: bool 
         tqdm(total=len(recorded["items"]), desc="study", unit="item", disable=not show_progress) as progress,
     ):
         builder = _Builder(folder, settings, recorded["systems"])
-        for record in recorded["sets"]:
-            own = [item for item in recorded["items"] if item["generator"] == record["generator"]]
-            item_set = _set_of(record, own)
+        for item_set in sets:
             render = builder.open(item_set)
-            for before in own:
+            for before in (item for item in recorded["items"] if item["generator"] == item_set.generator):
                 try:
                     item = builder.make(item_set, render, before["item"], before["prompt"])
                 # Whatever is wrong with one source, the others are to be named too.

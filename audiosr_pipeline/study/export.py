@@ -1,14 +1,15 @@
 """A study in the forms that two tools for listening tests with many people take."""
 
-import csv
 import json
 import re
 import shutil
 from collections.abc import Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 from audiosr_pipeline.audio_io import read_audio, write_audio
+from audiosr_pipeline.csv_files import write_csv
 from audiosr_pipeline.study.manifest import read_manifest
 from audiosr_pipeline.writing import new_folder
 
@@ -78,9 +79,11 @@ def export_p808(study: Path | str, output: Path | str, base_url: str) -> list[Pa
     Raises:
         FileExistsError: If `output` is there and not empty.
         FileNotFoundError: If `study` holds no manifest.json.
-        ValueError: If the study doesn't ask for preference, or has no training items.
+        ValueError: If the study doesn't ask for preference, has no training items, or `base_url` is no address.
     """
     manifest = read_manifest(Path(study) / "manifest.json")
+    if not base_url.startswith(("https://", "http://")):
+        raise ValueError(f"base_url={base_url}; accepted are addresses that begin with https:// or http://.")
     tables = {
         "rating_clips.csv": (("rating_clips", "references"), _pairs(manifest, ("test",))),
         "training_clips.csv": (("training_clips", "training_references"), _pairs(manifest, ("training",))),
@@ -93,16 +96,13 @@ def export_p808(study: Path | str, output: Path | str, base_url: str) -> list[Pa
     with new_folder(output) as folder:
         (folder / "clips").mkdir()
         for name, (columns, pairs) in tables.items():
-            with open(folder / name, "w", newline="", encoding="utf-8") as file:
-                writer = csv.writer(file)
-                writer.writerow(columns)
-                for trial in pairs:
-                    reference, processed = trial["systems"]
-                    writer.writerow([f"{base_url.rstrip('/')}/{clip}.wav" for clip in (processed, reference)])
-                    for clip in (processed, reference):
-                        # The toolkit's page announces `audio/wav`. The samples are the same.
-                        audio, sampling_rate = read_audio(_audio_file(Path(study), clip))
-                        write_audio(folder / "clips" / f"{clip}.wav", audio, sampling_rate)
+            rows = [tuple(reversed(trial["systems"])) for trial in pairs]
+            addresses = [[f"{base_url.rstrip('/')}/{clip}.wav" for clip in row] for row in rows]
+            write_csv(folder / name, [columns, *addresses])
+            for clip in chain.from_iterable(rows):
+                # The toolkit's page announces `audio/wav`. The samples are the same.
+                audio, sampling_rate = read_audio(_audio_file(Path(study), clip))
+                write_audio(folder / "clips" / f"{clip}.wav", audio, sampling_rate)
     return [Path(output) / name for name in tables]
 
 
@@ -128,8 +128,10 @@ def _test_files(manifest: Mapping[str, Any], study: Path) -> dict[str, dict[str,
 
 
 def _audio_file(study: Path, stimulus: str) -> Path:
-    (path,) = (study / "page/audio").glob(f"{stimulus}.*")
-    return path
+    paths = list((study / "page/audio").glob(f"{stimulus}.*"))
+    if len(paths) != 1:
+        raise FileNotFoundError(f"{study}/page/audio holds {len(paths)} files of stimulus {stimulus}, not one.")
+    return paths[0]
 
 
 def _yaml(

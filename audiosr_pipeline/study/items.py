@@ -20,6 +20,7 @@ from transformers import (
 
 from audiosr_pipeline.adapters import SuperResolvedGenerator, with_super_resolution
 from audiosr_pipeline.audio_io import read_audio
+from audiosr_pipeline.csv_files import read_csv
 from audiosr_pipeline.dsp.resample import resample
 from audiosr_pipeline.evaluate import named_files
 from audiosr_pipeline.pipelines.audiosr import AudioSRPipeline
@@ -173,7 +174,7 @@ def read_captions(path: Path | str, column: str = "caption") -> dict[str, str]:
     """Reads prompts, such as those of MusicCaps and AudioCaps.
 
     Args:
-        path: CSV file whose first line names the columns.
+        path: CSV file whose first line names the columns (see `read_csv`).
         column: The one that holds the prompts.
 
     Returns:
@@ -185,13 +186,11 @@ def read_captions(path: Path | str, column: str = "caption") -> dict[str, str]:
     """
     if not Path(path).is_file():
         raise FileNotFoundError(f"{path} is not a file; captions are a CSV file with a column {column!r}.")
-    with open(path, newline="", encoding="utf-8-sig") as file:
-        reader = csv.DictReader(file)
-        if column not in (reader.fieldnames or ()):
-            raise ValueError(
-                f"{path} has no column {column!r}; its first line names {', '.join(reader.fieldnames or ['nothing'])}."
-            )
-        captions = {f"{number:04d}": row[column] or "" for number, row in enumerate(reader, start=1)}
+    try:
+        _, rows = read_csv(path, [column])
+        captions = {f"{number:04d}": row.get(column, "") for number, (_, row) in enumerate(rows, start=1)}
+    except (ValueError, csv.Error) as error:
+        raise ValueError(f"{path}: {error}.") from error
     if not captions:
         raise ValueError(f"{path} has no rows below its first line.")
     return captions

@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import os
+import re
 import sys
 import threading
 from collections.abc import Iterable, Mapping
@@ -17,6 +18,7 @@ from audiosr_pipeline.study.page import read_study, stimuli_of
 
 # An answer takes 600 bytes.
 MAX_POST_BYTES = 4096
+MAX_LENGTH_DIGITS = 18
 # What doesn't arrive in this time in s doesn't hold a thread any longer.
 TIMEOUT_S = 30
 
@@ -167,13 +169,14 @@ class _Handler(BaseHTTPRequestHandler):
         # Other pages that are open in the browser can post plain text and forms here, but not JSON.
         if self.headers.get_content_type() != "application/json":
             return self._refuse(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "an answer is posted as application/json")
-        length = self.headers.get("Content-Length", "")
-        if not (length.isascii() and length.isdigit()):
+        lengths = self.headers.get_all("Content-Length", [])
+        if len(lengths) != 1 or not re.fullmatch("[0-9]+", lengths[0]) or "Transfer-Encoding" in self.headers:
             return self._refuse(HTTPStatus.LENGTH_REQUIRED, "an answer is posted with its Content-Length")
-        if int(length[:9]) > MAX_POST_BYTES:
+        # Only so long a number is taken as one: no length of an answer has more digits.
+        if len(lengths[0]) > MAX_LENGTH_DIGITS or (length := int(lengths[0])) > MAX_POST_BYTES:
             return self._refuse(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"an answer has at most {MAX_POST_BYTES} bytes")
         try:
-            row = json.loads(self.rfile.read(int(length)))
+            row = json.loads(self.rfile.read(length))
             if not isinstance(row, dict):
                 raise ValueError(f"is no object of the fields {', '.join(FIELDS)}")
             answer = parse_row(row)

@@ -5,6 +5,7 @@ So nothing has to be remembered to go on with a stream, and it is the same whate
 
 import csv
 import logging
+import math
 import re
 import zlib
 from collections.abc import Iterator, Sequence
@@ -19,6 +20,7 @@ from torch import Tensor
 from torch.utils.data import Dataset, default_collate
 
 from audiosr_pipeline.audio_io import AudioFileError, audio_files, audio_length, read_segment
+from audiosr_pipeline.csv_files import read_csv
 from audiosr_pipeline.dsp.resample import resample
 from audiosr_pipeline.training.degrade import DegradationShares, degrade, draw_degradation
 from audiosr_pipeline.training.simulate import draw_lowpass, simulate_low_resolution
@@ -66,8 +68,9 @@ def find_recordings(
     that can't be read are left out with a warning. Takes of one recording (`...-A`, `...-B`) stay on one side.
 
     Args:
-        data: Folders, and CSV files with the columns `path` (relative to the manifest) and `licence`. Columns that may
-            be missing: `split`, `kind` (of `KINDS`; effects), `duration_s` and `sample_rate` (as the file says).
+        data: Folders, and CSV files (see `read_csv`) with the columns `path` (relative to the manifest) and `licence`.
+            Columns that may be missing: `split`, `kind` (of `KINDS`; effects), `duration_s` and `sample_rate` (as the
+            file says).
         licences: Regular expression of the whole licence.
 
     Returns:
@@ -112,22 +115,25 @@ def _folder_rows(folder: Path) -> Iterator[dict[str, Any]]:
 
 def _rows(manifest: Path) -> Iterator[dict[str, Any]]:
     """The rows of a manifest's training split, with whole paths, and zero for numbers that aren't there."""
-    with manifest.open(newline="") as file:
-        rows = csv.DictReader(file)
-        try:
-            if missing := {"path", "licence"} - set(rows.fieldnames or ()):
-                raise ValueError(f"it has no column {', '.join(sorted(missing))}")
-            for row in rows:
-                # Other splits may have kinds that no one could tell.
-                if row.get("split", "train") != "train":
-                    continue
-                if row.get("kind", "effects") not in KINDS:
-                    raise ValueError(f"the kind of {row['path']} is {row['kind']}; accepted are {', '.join(KINDS)}")
-                duration_s, sampling_rate = float(row.get("duration_s") or 0), int(row.get("sample_rate") or 0)
-                path = manifest.parent / row["path"]
-                yield {**row, "path": path, "duration_s": duration_s, "sample_rate": sampling_rate}
-        except (ValueError, csv.Error) as error:
-            raise ValueError(f"{manifest}: is no manifest of audio files: {error}.") from error
+    try:
+        _, rows = read_csv(manifest, ("path", "licence"))
+        for number, row in rows:
+            # Other splits may have kinds that no one could tell.
+            if row.get("split", "train") != "train":
+                continue
+            if not row["path"] or "\0" in row["path"]:
+                raise ValueError(f"line {number} has the path {row['path']!r}; accepted are names of files")
+            if row.get("kind", "effects") not in KINDS:
+                raise ValueError(f"the kind of {row['path']} is {row['kind']}; accepted are {', '.join(KINDS)}")
+            # Where decimals have commas, spreadsheets write them.
+            duration_s = float((row.get("duration_s") or "0").replace(",", "."))
+            if not 0 <= duration_s < math.inf:
+                raise ValueError(f"the duration_s of {row['path']} is {row['duration_s']}; accepted are seconds")
+            sampling_rate = int(row.get("sample_rate") or 0)
+            path = manifest.parent / row["path"]
+            yield {**row, "path": path, "duration_s": duration_s, "sample_rate": sampling_rate}
+    except (ValueError, csv.Error) as error:
+        raise ValueError(f"{manifest}: is no manifest of audio files: {error}.") from error
 
 
 def _recording(row: dict[str, Any]) -> Recording:

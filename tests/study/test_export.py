@@ -1,6 +1,8 @@
 """A study in the forms that other tools document."""
 
 import csv
+import json
+import shutil
 
 import pytest
 import yaml
@@ -94,6 +96,75 @@ def test_p808_needs_pairs(study, tmp_path):
     with pytest.raises(ValueError, match="no pairs for training_clips.csv"):
         export_p808(tmp_path / "study", tmp_path / "out", "https://example.org")
     assert not (tmp_path / "out").exists()
+
+
+# What a manifest from elsewhere may hold in the place of a name.
+OUTSIDE = ["../out", "/tmp/out", "..", "C:\\out", "\\\\host\\out", "out\0", "", ".", "a b", "*", None, 3, ["a"]]
+
+
+@pytest.mark.parametrize("name", OUTSIDE, ids=repr)
+@pytest.mark.parametrize("place", ["study", "system", "generator", "stimulus", "trial", "set", "of a trial", "form"])
+def test_a_manifest_with_a_name_that_no_study_gives_is_refused_when_it_is_read(study, tmp_path, place, name):
+    folder, _ = study
+    manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+    record, field = {
+        "study": (manifest, "study"),
+        "system": (manifest["stimuli"][-1], "system"),
+        "generator": (manifest["items"][0], "generator"),
+        "stimulus": (manifest["stimuli"][0], "stimulus"),
+        "trial": (manifest["trials"][0], "name"),
+        "set": (manifest["sets"][0], "generator"),
+        "of a trial": (manifest["trials"][0]["systems"], next(iter(manifest["trials"][0]["systems"]))),
+        "form": (manifest["forms"][0][0], "a"),
+    }[place]
+    record[field] = name
+    (tmp_path / "study").mkdir()
+    (tmp_path / "study/manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
+    exports = (export_listen_and_rate, lambda study, output: export_p808(study, output, "https://example.org"))
+    for export in (*exports, lambda study, output: build.rebuild_study(study / "manifest.json", output)):
+        with pytest.raises(ValueError, match=r"manifest\.json"):
+            export(tmp_path / "study", tmp_path / "deep/out")
+    assert sorted(path.name for path in tmp_path.rglob("*")) == ["manifest.json", "study"]
+
+
+@pytest.mark.parametrize("item", ["../a", "a/../../b", "/a", "\\a", "C:\\a", "C:/a", "..\\a", "a\0", "", None])
+def test_an_item_lies_below_its_folder(study, tmp_path, item):
+    folder, _ = study
+    manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+    for part in ("items", "stimuli", "trials"):
+        manifest[part][0]["item"] = item
+        (tmp_path / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
+        with pytest.raises(ValueError, match=r"manifest\.json"):
+            export_listen_and_rate(tmp_path, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("part", ["sets", "items", "stimuli", "trials", "forms", "systems", "settings", "skipped"])
+@pytest.mark.parametrize("value", [None, "x", [3], {"a": 1}, "missing"], ids=repr)
+def test_a_manifest_that_lacks_a_part_is_refused_in_a_line(study, tmp_path, part, value):
+    folder, _ = study
+    manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+    manifest[part] = value
+    if value == "missing":
+        del manifest[part]
+    (tmp_path / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
+    with pytest.raises(ValueError, match=r"manifest\.json"):
+        build.rebuild_study(tmp_path / "manifest.json", tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_an_address_is_one(study, tmp_path):
+    with pytest.raises(ValueError, match="base_url==cmd; accepted are addresses"):
+        export_p808(study[0], tmp_path / "out", "=cmd")
+
+
+def test_a_stimulus_that_is_missing_is_named(study, tmp_path):
+    shutil.copytree(study[0], tmp_path / "study")
+    gone = next((tmp_path / "study/page/audio").iterdir())
+    gone.unlink()
+    with pytest.raises(FileNotFoundError, match=f"holds 0 files of stimulus {gone.stem}"):
+        for export in (export_listen_and_rate, lambda study, output: export_p808(study, output, "https://x")):
+            export(tmp_path / "study", tmp_path / export.__name__.strip("<>"))
 
 
 @pytest.mark.parametrize("export", [export_listen_and_rate, lambda study, output: export_p808(study, output, "x")])

@@ -26,8 +26,8 @@ def test_captions_are_read_by_row(tmp_path):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("ytid,text\na,b\n", "no column 'caption'; its first line names ytid, text"),
-        ("", "no column 'caption'; its first line names nothing"),
+        ("ytid,text\na,b\n", "no column caption; its first line names"),
+        ("", "no column caption; its first line names"),
         ("caption\n", "no rows"),
     ],
 )

@@ -88,6 +88,8 @@ def test_listeners_who_post_at_once_lose_nothing(server, tmp_path):
         ({"answer": "c"}, "answer is 'c', not one of a, b, none"),
         ({"answer": "b\r\nx,y"}, "answer is"),
         ({"device": "=cmd()"}, "device is"),
+        ({"submitted_at": "2026-01-31=12:00:00.000Z"}, "submitted_at is"),
+        ({"trial": "-1-1"}, "trial is"),
         ({"switches": 3}, "lacks switches"),
         ({"extra": "1"}, "not known: 'extra'"),
     ],
@@ -117,10 +119,36 @@ def test_an_oversized_answer_is_refused_unread(server):
         ({"Content-Type": "application/json", "Transfer-Encoding": "chunked"}, 411),
         ({"Content-Type": "application/json", "Content-Length": "-5"}, 411),
         ({"Content-Type": "application/json", "Content-Length": "9" * 5000}, 413),
+        ({"Content-Type": "application/json", "Content-Length": "4097"}, 413),
+        ({"Content-Type": "application/json", "Content-Length": "000000000031457280"}, 413),
+        ({"Content-Type": "application/json", "Content-Length": "0" * 30 + "31457280"}, 413),
+        ({"Content-Type": "application/json", "Content-Length": "+5"}, 411),
+        ({"Content-Type": "application/json", "Content-Length": "5, 5"}, 411),
+        ({"Content-Type": "application/json", "Content-Length": "5_0"}, 411),
+        ({"Content-Type": "application/json", "Content-Length": "\u00b2"}, 411),
+        ({"Content-Type": "application/json", "Content-Length": "5", "Transfer-Encoding": "chunked"}, 411),
     ],
 )
 def test_headers_that_do_not_fit_are_refused(server, headers, status):
     assert ask(server, "POST", "/answers", None, headers)[0] == status
+
+
+def test_two_lengths_are_refused(server):
+    connection = http.client.HTTPConnection(*server.server_address[:2], timeout=20)
+    connection.putrequest("POST", "/answers")
+    for name, value in (*JSON.items(), ("Content-Length", "2"), ("Content-Length", "31457280")):
+        connection.putheader(name, value)
+    connection.endheaders(b"{}")
+    assert connection.getresponse().status == 411
+    connection.close()
+
+
+def test_a_page_with_names_that_lead_out_of_its_folder_is_not_served(tmp_path):
+    write_small_study(tmp_path, seconds=0.1)
+    index = tmp_path / "page/index.html"
+    index.write_text(index.read_text("utf-8").replace(f'"a": "{stimulus_name(2)}"', '"a": "../../key"'), "utf-8")
+    with pytest.raises(ValueError, match="page with the stimulus '../../key'"):
+        build_server(tmp_path / "page", tmp_path / "answers.csv", "127.0.0.1", 0)
 
 
 @pytest.mark.parametrize("path", ["/", "/index.html", "/?form=1", f"/stimuli/{stimulus_name(0)}.js"])

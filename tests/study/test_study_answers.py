@@ -5,7 +5,8 @@ import io
 
 import pytest
 
-from audiosr_pipeline.study.answers import FIELDS, parse_row, parse_rows, read_answers, read_key
+from audiosr_pipeline.csv_files import write_csv
+from audiosr_pipeline.study.answers import FIELDS, KEY_FIELDS, parse_row, parse_rows, read_answers, read_key
 from tests.study.simulated_listeners import STUDY, Panel, answer_rows, key_rows, write_answers, write_key, write_study
 
 KEY_ROWS = key_rows({"musicgen": 3})
@@ -62,6 +63,15 @@ def test_every_row_of_a_study_counts(tmp_path):
         ("submitted_at", "yesterday"),
         ("submitted_at", "2026-05-01T10:00:00"),
         ("submitted_at", "2026-05-01T10:00:00+02:00"),
+        ("submitted_at", "2026-05-01=10:00:00Z"),
+        ("submitted_at", "2026-05-01 10:00:00Z"),
+        ("submitted_at", "2026-05-01T10:00:00Z "),
+        ("submitted_at", "20260501T100000Z"),
+        ("submitted_at", "2026-W18-5T10:00:00Z"),
+        ("submitted_at", "2026-02-30T10:00:00Z"),
+        ("submitted_at", "2026-05-01T25:00:00Z"),
+        ("submitted_at", "２０２６-05-01T10:00:00Z"),
+        ("trial", "-1-1"),
         ("device", "telephone"),
         ("bandwidth_hz", "13000"),
     ],
@@ -153,6 +163,22 @@ def test_a_key_of_another_study_is_an_error_that_names_both(tmp_path):
         read_answers([answers_file], read_key(tmp_path / "other.csv"))
 
 
+def test_names_that_a_spreadsheet_would_run_are_read_as_they_were(tmp_path):
+    rows = [(*row[:4], f"={row[4]}", f"@{row[5]}", row[6], row[7]) for row in key_rows()]
+    write_csv(tmp_path / "key.csv", [KEY_FIELDS, *rows])
+    assert "'=" in (tmp_path / "key.csv").read_text() and ",=" not in (tmp_path / "key.csv").read_text()
+    trials = read_key(tmp_path / "key.csv").trials
+    assert {trial.item for trial in trials.values()} == {row[4] for row in rows}
+    assert {trial.generator for trial in trials.values()} == {row[5] for row in rows}
+
+
+def test_a_key_that_a_spreadsheet_saved_is_read(tmp_path):
+    write_csv(tmp_path / "key.csv", [KEY_FIELDS, *key_rows()])
+    text = (tmp_path / "key.csv").read_text().replace(",", ";")
+    (tmp_path / "saved.csv").write_text("\ufeff" + text, encoding="utf-8")
+    assert read_key(tmp_path / "saved.csv") == read_key(tmp_path / "key.csv")
+
+
 def test_a_lost_key_says_how_to_get_it_back(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"rebuilding the study from its manifest\.json"):
         read_key(tmp_path / "key.csv")
@@ -171,7 +197,7 @@ def test_a_missing_file_of_answers_is_an_error(tmp_path, key):
         (lambda rows: [*rows[:-1], ("f" * 16, *rows[-1][1:])], "holds 2 studies"),
         (lambda rows: rows[1:], "has 1 stimuli, not 2"),
         (lambda rows: [(*rows[0][:3], "surprise", *rows[0][4:]), *rows[1:]], "role 'surprise'"),
-        (lambda rows: [rows[0][:5], *rows[1:]], "empty or surplus fields"),
+        (lambda rows: [rows[0][:5], *rows[1:]], "has empty fields"),
         (lambda rows: [(*row[:7], "original") for row in rows], "not one of its sides is lowpassed"),
     ],
 )
@@ -183,5 +209,5 @@ def test_a_key_that_contradicts_itself_is_an_error(change, message, tmp_path):
 
 def test_answers_are_no_key(tmp_path):
     answers_file, _ = write_study(tmp_path, Panel(1))
-    with pytest.raises(ValueError, match="is not a key: its first line is"):
+    with pytest.raises(ValueError, match="is not a key: it has no column .*its first line names"):
         read_key(answers_file)

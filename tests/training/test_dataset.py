@@ -88,6 +88,35 @@ def test_fields_are_read_and_paths_are_relative_to_the_manifest(tmp_path):
     assert Recording(tmp_path / "a/1.flac", "music", 2.5, 44_100) in training
 
 
+@pytest.mark.parametrize("separator", [",", ";", "\t"])
+def test_a_manifest_that_a_spreadsheet_saved_is_read(tmp_path, separator):
+    """With a byte order mark, its own line ends and separator, decimal commas and empty rows below."""
+    names = ["ü.wav", *(f"{index}.wav" for index in range(9))]
+    decimal = "." if separator == "," else ","
+    rows = [["path", "licence", "duration_s", "sample_rate"], *([n, "CC0", f"2{decimal}5", "44100"] for n in names)]
+    text = "\r\n".join(separator.join(row) for row in [*rows, [""] * 4])
+    (tmp_path / "manifest.csv").write_bytes(("\ufeff" + text).encode())
+    recordings = [recording for side in find_recordings([tmp_path / "manifest.csv"]) for recording in side]
+    assert {recording.path for recording in recordings} == {tmp_path / name for name in names}
+    assert {(recording.duration_s, recording.sampling_rate) for recording in recordings} == {(2.5, 44_100)}
+
+
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [
+        (",CC0,,", "line 2 has the path ''"),
+        ("a\0.wav,CC0,,", "path"),
+        ("a.wav,CC0,nan,48000", "duration_s of a.wav is nan"),
+        ("a.wav,CC0,-1,48000", "duration_s of a.wav is -1"),
+        ("a.wav,CC0,1,48000,x", "line 2 has more than 4 cells"),
+    ],
+)
+def test_a_row_that_cannot_be_is_named(tmp_path, row, message):
+    (tmp_path / "manifest.csv").write_text(f"path,licence,duration_s,sample_rate\n{row}\n")
+    with pytest.raises(ValueError, match=f"is no manifest of audio files: .*{message}"):
+        find_recordings([tmp_path / "manifest.csv"])
+
+
 def test_the_split_depends_on_the_name_alone(tmp_path):
     rows = numbered(400)
     training, validation = find_recordings([write_manifest(tmp_path, rows)])

@@ -56,7 +56,11 @@ def read_study(folder: Path | str) -> dict[str, Any]:
     text = index.read_text(encoding="utf-8") if index.is_file() else ""
     if not (match := re.search(f"{re.escape(DATA)}(.+?)</script>", text)):
         raise ValueError(f"{folder} holds no page of a study: give the folder page/ that study build wrote.")
-    return json.loads(match[1])["study"]
+    study = json.loads(match[1])["study"]
+    # They become names of files.
+    if strange := [name for name in stimuli_of(study) if not re.fullmatch("[0-9a-f]{12}", name)]:
+        raise ValueError(f"{folder} has a page with the stimulus {strange[0]!r}, which no study gives.")
+    return study
 
 
 def stimuli_of(study: Mapping[str, Any]) -> set[str]:

@@ -1,0 +1,72 @@
+"""CSV files as people use them: opened in spreadsheets, where nothing in them may act, and saved from there."""
+
+import csv
+import io
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+# A spreadsheet takes what begins so for a formula; some read the wide signs too, and a line break or, where decimals
+# have commas, a semicolon begins a new cell (OWASP, "CSV Injection").
+FORMULA = re.compile(r"(?:^|(?<=[;\t\r\n]))(?='*[=+\-@\t\r\n＝＋－＠])")
+MADE_INERT = re.compile(r"(?:^|(?<=[;\t\r\n]))'(?='*[=+\-@\t\r\n＝＋－＠])")
+NUMBER = re.compile(r"[+-]?[0-9]+(\.[0-9]*)?(e[+-]?[0-9]+)?", re.IGNORECASE)
+# The second is what spreadsheets write where decimals have commas.
+SEPARATORS = ",;\t"
+
+
+def inert(value: object) -> str:
+    """What a cell is written as: an apostrophe stands before what would be a formula. Numbers stay as they are."""
+    text = "" if value is None else str(value)
+    return text if NUMBER.fullmatch(text) else FORMULA.sub("'", text)
+
+
+def original(text: str) -> str:
+    """What `inert` was given."""
+    return MADE_INERT.sub("", text)
+
+
+def write_csv(path: Path | str, rows: Iterable[Iterable[object]]) -> None:
+    """Writes rows of cells, each `inert`, in UTF-8; bytes in names of files that aren't become escapes."""
+    with open(path, "w", newline="", encoding="utf-8", errors="backslashreplace") as file:
+        csv.writer(file).writerows(map(inert, row) for row in rows)
+
+
+def read_csv(path: Path | str, columns: Sequence[str]) -> tuple[list[str], Iterator[tuple[int, dict[str, str]]]]:
+    """Reads a CSV file that a program or a spreadsheet wrote: with or without a byte order mark, separated by commas,
+    semicolons or tabs, whichever its first line has the columns with. Lines without a value are passed over.
+
+    Args:
+        path: UTF-8 file whose first line names the columns.
+        columns: Those that it has to have.
+
+    Returns:
+        The columns that it has; and of each row the line in the file that it ends on, from 1, and its cells, as they
+        are written, by column; those that it lacks are missing.
+
+    Raises:
+        ValueError: If the file is not in UTF-8 or lacks a column, or at a row, if that has more cells than columns.
+    """
+    data = Path(path).read_bytes()
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise ValueError(f'is not in UTF-8 ({error}): save it as "CSV UTF-8"') from error
+    readers = {
+        separator: csv.DictReader(io.StringIO(text, newline=""), delimiter=separator) for separator in SEPARATORS
+    }
+    missing = {separator: set(columns) - set(reader.fieldnames or ()) for separator, reader in readers.items()}
+    separator = min(SEPARATORS, key=lambda separator: len(missing[separator]))
+    names = list(readers[separator].fieldnames or ())
+    if missing[separator]:
+        raise ValueError(f"it has no column {', '.join(sorted(missing[separator]))}; its first line names {names}")
+
+    def rows() -> Iterator[tuple[int, dict[str, str]]]:
+        for row in readers[separator]:
+            number = readers[separator].line_num
+            if None in row:
+                raise ValueError(f"line {number} has more than {len(names)} cells")
+            if any(row.values()):
+                yield number, {name: value for name, value in row.items() if value is not None}
+
+    return names, rows()
