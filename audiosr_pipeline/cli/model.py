@@ -25,7 +25,9 @@ def check_model(model: str) -> None:
     Raises:
         UsageError: If it is no folder, none of the package's own models, and not of the form of a Hub id.
     """
-    if Path(model).is_dir() or model in own_models() or (HUB_ID.fullmatch(model) and not model.startswith(".")):
+    # Without a name the path is that of the current folder.
+    is_folder = bool(model) and Path(model).is_dir()
+    if is_folder or model in own_models() or (HUB_ID.fullmatch(model) and not model.startswith(".")):
         return
     raise UsageError(f"--model {model} is {_accepted()}")
 

@@ -143,7 +143,7 @@ def _try_to_write(folder: Path) -> OSError | None:
 
 def _existing(folder: Path) -> Path:
     """The folder itself, or the next of those above it that is there."""
-    return next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    return next(path for path in (folder, *folder.parents) if path.exists())
 
 
 def _megabytes(num_bytes: float) -> str:
