@@ -35,8 +35,8 @@ def silence_gate(audio: np.ndarray, sampling_rate: int = 48_000) -> np.ndarray:
     return gate
 
 
-def fade_ends(gain: np.ndarray, sampling_rate: int = 48_000) -> np.ndarray:
-    """Lets a gain rise over the first 5 ms of a clip and fall over its last, in place.
+def fade_ends(gain: np.ndarray, sampling_rate: int = 48_000, fade_s: float = FADE_S) -> np.ndarray:
+    """Lets a gain rise over the first 5 ms of a clip and fall over its last, in place, as a squared sine.
 
     A clip that is cut abruptly has a step at its ends, which lies at all frequencies: a band that ends with a fade
     leaves the bands beside it alone.
@@ -44,12 +44,13 @@ def fade_ends(gain: np.ndarray, sampling_rate: int = 48_000) -> np.ndarray:
     Args:
         gain: `(num_samples,)`, float32; it is changed.
         sampling_rate: Rate of the clip in Hz.
+        fade_s: Length of each fade in seconds.
 
     Returns:
         The same array.
     """
-    num_fade = round(FADE_S * sampling_rate)
-    fade = ((np.arange(min(len(gain), num_fade)) + 0.5) / num_fade).astype(np.float32)
+    num_fade = round(fade_s * sampling_rate)
+    fade = np.sin(np.pi / 2 * (np.arange(min(len(gain), num_fade)) + 0.5) / num_fade).astype(np.float32) ** 2
     gain[: len(fade)] *= fade
     gain[len(gain) - len(fade) :] *= fade[::-1]
     return gain

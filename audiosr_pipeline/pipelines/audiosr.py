@@ -1,19 +1,24 @@
 """AudioSR (arXiv:2309.07314) as a diffusers pipeline."""
 
-import inspect
 import json
 import logging
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
-from numbers import Integral
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from diffusers import AudioLDM2UNet2DConditionModel, AutoencoderDC, AutoencoderKL, DiffusionPipeline, SchedulerMixin
+from diffusers import (
+    AudioLDM2UNet2DConditionModel,
+    AutoencoderDC,
+    AutoencoderKL,
+    DDIMScheduler,
+    DiffusionPipeline,
+    SchedulerMixin,
+)
 from diffusers.pipelines.pipeline_loading_utils import LOADABLE_CLASSES
 from diffusers.utils import SAFETENSORS_WEIGHTS_NAME
 from diffusers.utils.torch_utils import randn_tensor
@@ -23,6 +28,7 @@ from torch.nn.functional import avg_pool2d
 from transformers import SpeechT5HifiGan
 
 from audiosr_pipeline.convert.components import convert_checkpoint
+from audiosr_pipeline.dsp.limit_level import BLOCK_S, level_excess, lower
 from audiosr_pipeline.dsp.low_band import (
     TRANSITION_HZ,
     limit_rise,
@@ -33,17 +39,28 @@ from audiosr_pipeline.dsp.low_band import (
 )
 from audiosr_pipeline.dsp.lowpass import lowpass
 from audiosr_pipeline.dsp.resample import resample, resampled_length
-from audiosr_pipeline.dsp.silence import fade_ends, silence_gate
+from audiosr_pipeline.dsp.silence import FADE_S, fade_ends, silence_gate
 from audiosr_pipeline.dsp.windows import Window, merge_windows, split_windows
 from audiosr_pipeline.models.bandwidth_extension import BandwidthExtensionVocoder
 from audiosr_pipeline.models.feature_extractor import MelFeatureExtractor
 from audiosr_pipeline.models.level_predictor import LevelPredictor
 from audiosr_pipeline.models.vocoder import ISTFTVocoder
+from audiosr_pipeline.pipelines.checks import (
+    changed_latents,
+    check_latents,
+    check_num_inference_steps,
+    check_number,
+    check_scheduler,
+    is_finite,
+    set_timesteps,
+    takes,
+)
 from audiosr_pipeline.pipelines.generators import copy_generator, generators_per_clip, seed_of
 from audiosr_pipeline.pipelines.inputs import Clip, load_clips
 from audiosr_pipeline.pipelines.inspection import ON_FULL_BAND, Inspection, inspect_clip
 from audiosr_pipeline.pipelines.onednn import OneDNN
 from audiosr_pipeline.pipelines.outputs import AudioSRPipelineOutput, AudioSRReport, in_form
+from audiosr_pipeline.pipelines.turns import in_turn
 
 # diffusers downloads a model from the Hub only if it knows the module of each component (its issue 6563). No classes
 # need be listed: ours derive from ones that it lists.
@@ -62,6 +79,12 @@ OVERLAP_FRAMES, FADE_FRAMES = 16, 8
 # A vocoder hears less far than the UNet: longer windows would only take memory.
 VOCODER_FRAMES = 64
 ROWS_PER_CALL = 4
+# -50 dB: what the low band may differ from the input.
+LARGEST_ERROR = 1e-5
+LONGER_FADES_S = (0.02, 0.08)
+MOST_EXCESS_DB = 30.0
+# They are scaled to unit variance.
+LARGEST_LATENT = 1_000.0
 PIPELINE_FILE = '''"""Lets `DiffusionPipeline.from_pretrained(folder, custom_pipeline=folder, ...)` find the class."""
 
 from audiosr_pipeline import AudioSRPipeline
@@ -261,6 +284,7 @@ class AudioSRPipeline(DiffusionPipeline):
     def interrupt(self, value: bool) -> None:
         self._interrupt = value
 
+    @in_turn
     @torch.no_grad()
     def __call__(
         self,
@@ -311,8 +335,11 @@ class AudioSRPipeline(DiffusionPipeline):
         Returns:
             `AudioSRPipelineOutput`: clips at 48 kHz, `round(num_samples * 48000 / sampling_rate)` samples each.
 
+        Calls in several threads wait for each other.
+
         Raises:
-            ValueError: If an argument can't be used; the message says what is accepted.
+            ValueError: If an argument can't be used; the message says what is accepted. If what is generated holds NaN
+                or infinite values, or is by far too loud; the message names the settings that may be to blame.
 
         >>> pipe = AudioSRPipeline.from_pretrained("audiosr-mini")
         >>> out = pipe("speech.wav", generator=torch.Generator().manual_seed(0))
@@ -339,6 +366,7 @@ class AudioSRPipeline(DiffusionPipeline):
             output_type,
             tensor_inputs,
         )
+        check_scheduler(self.scheduler)
         if eta is None:
             eta = self.config.default_eta if self._scheduler_takes("eta") else 0.0
         generators = generators_per_clip(generator, len(clips))
@@ -356,7 +384,7 @@ class AudioSRPipeline(DiffusionPipeline):
                 interrupted.update(group)
                 continue
             conditions = [self.encode(mel) for index in group if (mel := prepared[index].mel) is not None]
-            self.scheduler.set_timesteps(num_inference_steps, device=self._execution_device)
+            set_timesteps(self.scheduler, num_inference_steps, self._execution_device)
             noise = [
                 self.prepare_latents(
                     conditions[position].shape[2], generators[index], None if latents is None else latents[index, None]
@@ -430,24 +458,24 @@ class AudioSRPipeline(DiffusionPipeline):
                     f"audio[{index}] has {num_samples} samples at {clip.sampling_rate} Hz, less than one at "
                     f"{self.sampling_rate} Hz. Pass a longer clip."
                 )
-        if not isinstance(num_inference_steps, Integral) or num_inference_steps < 1:
-            raise ValueError(f"num_inference_steps={num_inference_steps}; accepted are whole numbers from 1 on.")
-        if not 0 <= guidance_scale < math.inf:
-            raise ValueError(f"guidance_scale={guidance_scale}; accepted are 0 and above, 1 is no guidance.")
-        if eta is not None and not 0 <= eta <= 1:
-            raise ValueError(f"eta={eta}; accepted are 0 to 1.")
+        check_num_inference_steps(num_inference_steps)
+        check_number("guidance_scale", guidance_scale, lambda value: value >= 0, "0 and above, 1 is no guidance")
+        if eta is not None:
+            check_number("eta", eta, lambda value: 0 <= value <= 1, "0 to 1")
         if eta and not self._scheduler_takes("eta"):
             raise ValueError(
                 f"eta={eta}, but {type(self.scheduler).__name__} has no use for it: leave it out, or use DDIMScheduler."
             )
         if cutoff_freq is not None:
             nyquist = min(min(clip.sampling_rate for clip in clips), self.sampling_rate) / 2
-            if not LOWEST_CUTOFF_FREQ <= cutoff_freq < nyquist:
-                raise ValueError(
-                    f"cutoff_freq={cutoff_freq} Hz; accepted are {LOWEST_CUTOFF_FREQ:.0f} Hz up to, not including, the "
-                    f"Nyquist frequency {nyquist:.0f} Hz of the lowest rate passed."
-                )
-        if on_full_band not in ON_FULL_BAND:
+            check_number(
+                "cutoff_freq",
+                cutoff_freq,
+                lambda value: LOWEST_CUTOFF_FREQ <= value < nyquist,
+                f"frequencies from {LOWEST_CUTOFF_FREQ:.0f} Hz up to, not including, the Nyquist frequency "
+                f"{nyquist:.0f} Hz of the lowest rate passed",
+            )
+        if not isinstance(on_full_band, str) or on_full_band not in ON_FULL_BAND:
             raise ValueError(f'on_full_band="{on_full_band}"; accepted are {", ".join(ON_FULL_BAND)}.')
         if generator is not None:
             generators = generator if isinstance(generator, list) else [generator] * len(clips)
@@ -459,11 +487,9 @@ class AudioSRPipeline(DiffusionPipeline):
                 raise ValueError(
                     f"generator is a list of {len(generators)} for {len(clips)} clips: pass one for each, or one."
                 )
-        if latents is not None and (latents.ndim != 4 or len(latents) != len(clips)):
-            raise ValueError(
-                f"latents have shape {tuple(latents.shape)} for {len(clips)} clips: pass 4-D, a row for each."
-            )
-        if output_type not in ("np", "pt", "latent"):
+        if latents is not None:
+            check_latents(latents, len(clips))
+        if not isinstance(output_type, str) or output_type not in ("np", "pt", "latent"):
             raise ValueError(f'output_type="{output_type}"; accepted are np, pt, latent.')
         unknown = set(callback_on_step_end_tensor_inputs) - set(self._callback_tensor_inputs)
         if unknown:
@@ -530,7 +556,7 @@ class AudioSRPipeline(DiffusionPipeline):
         """Initial noise of one clip, `(1, latent_channels, num_latent_frames, n_mels / vae_scale_factor)`."""
         shape = self._latent_shape(num_latent_frames)
         if latents is None:
-            latents = randn_tensor(shape, generator=generator, device=self._execution_device)
+            latents = randn_tensor(shape, generator=generator, device=self._execution_device, dtype=torch.float32)
         elif tuple(latents.shape) != shape:
             raise ValueError(f"latents give a clip the shape {tuple(latents.shape)}; needed is {shape}.")
         return latents.to(self._execution_device, torch.float32) * self.scheduler.init_noise_sigma
@@ -575,6 +601,8 @@ class AudioSRPipeline(DiffusionPipeline):
         step_arguments = {name: value for name, value in step_arguments.items() if self._scheduler_takes(name)}
         windows = self._windows(latents.shape[2])
         timesteps = self.scheduler.timesteps
+        if not is_finite(condition):
+            raise ValueError(self._blame("the vae makes NaN or infinite values of the input", self.vae.dtype, 1))
         self._guidance_scale, self._num_timesteps = guidance_scale, len(timesteps)
         num_calls = len(timesteps) + (self.config.level_predictions - 1 if self.config.level_patch else 0)
         with self.progress_bar(total=num_calls * len(windows)) as progress:
@@ -592,13 +620,25 @@ class AudioSRPipeline(DiffusionPipeline):
                         expected += self._x_0(model_input, predict(model_input, timestep, scale), timestep)
                     expected /= self.config.level_predictions
                 latents = self.scheduler.step(velocity, timestep, latents, **step_arguments, return_dict=False)[0]
+                if not is_finite(latents):
+                    if is_finite(model_input) and not is_finite(velocity):
+                        raise ValueError(
+                            self._blame("the unet predicts NaN or infinite values", self.unet.dtype, scale)
+                        )
+                    raise ValueError(
+                        f"{type(self.scheduler).__name__} makes NaN or infinite values in step {step + 1} of "
+                        f"{len(timesteps)} with its settings, of what the unet predicts, which is finite. Use another "
+                        "scheduler, such as DDIMScheduler.from_config(pipe.scheduler.config)."
+                    )
                 if callback_on_step_end is not None:
                     tensors = {"latents": latents} if "latents" in (callback_on_step_end_tensor_inputs or ()) else {}
-                    changed = callback_on_step_end(self, step, timestep, tensors) or {}
-                    latents = changed.get("latents", latents)
+                    latents = changed_latents(callback_on_step_end(self, step, timestep, tensors), latents)
         if self.config.level_patch and not self.interrupt:
             detail = latents - self._level(latents)
             latents = self._level(expected) + self.config.detail_gain * detail
+        if not latents.abs().max() <= LARGEST_LATENT:
+            largest = float(latents.abs().max())
+            raise ValueError(self._blame(f"the denoised latents reach {largest:.3g}", self.unet.dtype, guidance_scale))
         first_rows = np.cumsum([0, *num_rows[:-1]])
         for clip_generator, row in zip(generators, first_rows, strict=True):
             clip_generator.set_state(rows[row].get_state())
@@ -696,30 +736,90 @@ class AudioSRPipeline(DiffusionPipeline):
             The joined waveform, the new band alone, and the report.
         """
         audio, found = prepared.audio, prepared.inspection
+        notes: list[str] = []
         if waveform is None:
             joined, new_band = audio.copy(), np.zeros_like(audio)
             measured = {}
         else:
+            if not all(np.isfinite(channel).all() for channel in waveform):
+                scale = settings.get("guidance_scale", 1.0)
+                what = "the vae and the vocoder make NaN or infinite values of the latents"
+                raise ValueError(self._blame(what, self.vocoder.dtype, scale))
             joined, new_band = np.empty_like(audio), waveform
-            error_power = 0.0
-            # Channel by channel, the new band into the waveform's memory: a copy of ten minutes of stereo takes 230 MB.
-            for channel in range(len(audio)):
-                own = slice(channel, channel + 1)
-                gate = fade_ends(silence_gate(audio[own], self.sampling_rate), self.sampling_rate)
-                places = joined[own], new_band[own]
-                replace_low_band(waveform[own], audio[own], found.bandwidth, gate, out=places)
-                del gate
-                below = found.bandwidth - TRANSITION_HZ
-                difference = joined[own] - audio[own]
-                error_power += _power(split_bands(difference, below, out=difference)) / len(audio)
-                del difference
+            self._join(joined, new_band, prepared, FADE_S)
+            notes += self._limit(joined, new_band, found.bandwidth, settings)
+            error_power, own_power = self._low_band_powers(joined, prepared)
+            # A fade leaves traces beside its band, the fewer the longer it is: where a loud band lies above a faint one
+            # 5 ms are too short. Below -80 dB of the whole, what the filters leave is all that is there.
+            for fade_s in LONGER_FADES_S:
+                if error_power <= LARGEST_ERROR * own_power or own_power < 1e-8 * _power(audio):
+                    break
+                self._join(joined, new_band, prepared, fade_s)
+                error_power, own_power = self._low_band_powers(joined, prepared)
+            error_db = _ratio_db(error_power, own_power)
+            if error_power > LARGEST_ERROR * own_power:
+                below = _ratio_db(own_power, _power(audio))
+                notes.append(
+                    f"the low band differs from the input by {error_db:.0f} dB, more than -50: the input has next to "
+                    f"nothing there, {below:.0f} dB of its power"
+                )
             measured = {
-                "low_band_error_db": _ratio_db(error_power, _power(audio)),
+                "low_band_error_db": error_db,
                 "level_change_db": _ratio_db(_power(joined), _power(audio)),
             }
         peak = float(max(joined.max(), -joined.min()))
-        report = self._report(prepared, waveform is not None, settings, seed, interrupted, peak=peak, **measured)
+        was_generated = waveform is not None
+        report = self._report(prepared, was_generated, settings, seed, interrupted, tuple(notes), peak=peak, **measured)
         return joined, new_band, report
+
+    def _join(self, joined: np.ndarray, new_band: np.ndarray, prepared: PreparedClip, fade_s: float) -> None:
+        """Writes what is above the band edge in `new_band` there again, faded, and the joined waveform in `joined`."""
+        # Channel by channel, the new band into the waveform's memory: a copy of ten minutes of stereo takes 230 MB.
+        for channel in range(len(joined)):
+            own = slice(channel, channel + 1)
+            audio = prepared.audio[own]
+            gate = fade_ends(silence_gate(audio, self.sampling_rate), self.sampling_rate, fade_s)
+            places = joined[own], new_band[own]
+            replace_low_band(new_band[own], audio, prepared.inspection.bandwidth, gate, out=places)
+
+    def _limit(
+        self, joined: np.ndarray, new_band: np.ndarray, bandwidth: float, settings: dict[str, Any]
+    ) -> tuple[str, ...]:
+        """Lowers the new band, in place, where it is louder than natural; returns a note if it was.
+
+        Raises:
+            ValueError: If it is louder by more than 30 dB: what was generated then is no sound.
+        """
+        excess = level_excess(new_band, joined, bandwidth, self.sampling_rate)
+        most = float(excess.max())
+        if most > MOST_EXCESS_DB:
+            what = f"what was generated is up to {most:.0f} dB louder than natural sound is beside such an input"
+            raise ValueError(self._blame(what, self.vocoder.dtype, settings.get("guidance_scale", 1.0)))
+        if most == 0:
+            return ()
+        joined -= new_band
+        lower(new_band, excess, self.sampling_rate)
+        # A gain that changes leaves traces below the band.
+        for channel in range(len(new_band)):
+            own = slice(channel, channel + 1)
+            new_band[own] -= split_bands(new_band[own], bandwidth)
+        joined += new_band
+        seconds = np.count_nonzero(excess) * BLOCK_S
+        return (
+            f"the new band was up to {most:.0f} dB louder than natural sound is beside such an input, for "
+            f"{seconds:.2f} s, and was lowered there",
+        )
+
+    def _low_band_powers(self, joined: np.ndarray, prepared: PreparedClip) -> tuple[float, float]:
+        """Power of the difference from the input, and of the input, both up to 250 Hz below the band edge."""
+        below = prepared.inspection.bandwidth - TRANSITION_HZ
+        error_power = own_power = 0.0
+        for channel in range(len(joined)):
+            own = slice(channel, channel + 1)
+            difference = joined[own] - prepared.audio[own]
+            error_power += _power(split_bands(difference, below, out=difference)) / len(joined)
+            own_power += _power(split_bands(prepared.audio[own], below, out=difference)) / len(joined)
+        return error_power, own_power
 
     def _report(
         self,
@@ -728,18 +828,19 @@ class AudioSRPipeline(DiffusionPipeline):
         settings: dict[str, Any],
         seed: int | None,
         interrupted: bool,
+        notes: tuple[str, ...] = (),
         **measured: float,
     ) -> AudioSRReport:
         """What was found in a clip, what was done and what was measured; `replace_low_band` says what is what."""
         clip, found = prepared.clip, prepared.inspection
-        done: dict[str, Any] = {}
+        done: dict[str, Any] = {"notes": (*clip.notes, *found.notes, *notes)}
         if was_generated:
             model = Path(self.name_or_path).name if self.name_or_path else None
-            done = {"settings": settings, "seed": seed, "model": model}
+            done |= {"settings": settings, "seed": seed, "model": model}
             if interrupted:
-                done["notes"] = (*found.notes, "denoising was interrupted")
+                done["notes"] += ("denoising was interrupted",)
         elif interrupted:
-            done = {"action": "left_alone", "reason": "denoising was interrupted before this clip's turn"}
+            done |= {"action": "left_alone", "reason": "denoising was interrupted before this clip's turn"}
         return AudioSRReport(
             sampling_rate=clip.sampling_rate,
             num_channels=len(prepared.audio),
@@ -794,7 +895,8 @@ class AudioSRPipeline(DiffusionPipeline):
             if number % 2:
                 noise = -noise
             else:
-                noise = randn_tensor(noise.shape, generators, noise.device) * self.scheduler.init_noise_sigma
+                noise = randn_tensor(noise.shape, generators, noise.device, noise.dtype)
+                noise *= self.scheduler.init_noise_sigma
             yield noise
 
     def _x_0(self, sample: Tensor, velocity: Tensor, timestep: Tensor) -> Tensor:
@@ -837,7 +939,21 @@ class AudioSRPipeline(DiffusionPipeline):
 
     def _scheduler_takes(self, argument: str) -> bool:
         """Whether the scheduler's step has an argument of that name."""
-        return argument in inspect.signature(self.scheduler.step).parameters
+        return takes(self.scheduler, argument)
+
+    def _blame(self, what: str, dtype: torch.dtype, guidance_scale: float) -> str:
+        """The message for a result that can't be audio, with what may be the cause."""
+        causes = []
+        if guidance_scale != 1:
+            usual = self.config.default_guidance_scale
+            causes.append(f"guidance_scale={guidance_scale:g} (the checkpoint's own is {usual:g})")
+        if not isinstance(self.scheduler, DDIMScheduler):
+            name = type(self.scheduler).__name__
+            causes.append(f"the scheduler {name} (DDIMScheduler.from_config(pipe.scheduler.config) is exact)")
+        if dtype == torch.float16:
+            causes.append("float16, whose range is small (bfloat16 has more)")
+        causes.append("the latents that were passed, or the checkpoint's weights")
+        return f"{what}, which is no audio. The cause may be {'; '.join(causes)}."
 
     def _groups(self, prepared: list[PreparedClip]) -> list[list[int]]:
         """Indices of the clips to enhance, those of equal latent length together, in order of first appearance."""

@@ -1,5 +1,6 @@
 """What `AudioSRPipeline` accepts as audio, turned into clips."""
 
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from numbers import Real
@@ -13,6 +14,10 @@ from audiosr_pipeline.audio_io import read_audio
 
 MOST_CHANNELS = 32
 LOWEST_RATE, HIGHEST_RATE = 4_000, 384_000
+# 30 dB over full scale: no mix is that far over, and integers of 16 bit that stay below are 60 dB under theirs.
+USUAL_PEAK = 32.0
+# 32-bit integers reach 2e9. From 1e19 on, the square of a float32 is infinite; this leaves room for sums and gains.
+LARGEST_SAMPLE = 1e12
 FORMS = (
     "accepted are a 1-D array or tensor (one mono clip), 2-D (batch, num_samples), 3-D (batch, channels, num_samples), "
     "a list of clips that are each 1-D, (channels, num_samples) or a path, a path, a dict with 'audio' and "
@@ -22,17 +27,22 @@ FORMS = (
 
 @dataclass(frozen=True)
 class Clip:
-    """One clip: `audio` `(channels, num_samples)`, float32, at `sampling_rate` Hz; `is_flat` if it came as 1-D."""
+    """One clip: `audio` `(channels, num_samples)`, float32, at `sampling_rate` Hz; `is_flat` if it came as 1-D.
+
+    `notes` are for its report.
+    """
 
     audio: np.ndarray
     sampling_rate: int
     is_flat: bool
+    notes: tuple[str, ...] = ()
 
 
 def load_clips(audio: Any, sampling_rate: int | None) -> list[Clip]:
     """Turns whatever a generator hands over into clips (forms: see `FORMS`).
 
-    Integers are scaled to [-1, 1] by their type's range. An axis order is never guessed.
+    Integers are scaled to [-1, 1] by their type's range, of either byte order. An axis order is never guessed. Floats
+    are taken as they are; whose peak is above 32, a warning says so, as they may be integers.
 
     Args:
         audio: The audio.
@@ -42,8 +52,8 @@ def load_clips(audio: Any, sampling_rate: int | None) -> list[Clip]:
         The clips, in order.
 
     Raises:
-        ValueError: If there is no audio in it, if its shape, type or rate can't be used, or if a sample is NaN or
-            infinite.
+        ValueError: If there is no audio in it, if its shape, type or rate can't be used, or if a sample is NaN,
+            infinite or above 1e12.
     """
     if hasattr(audio, "audios"):
         audio = audio.audios
@@ -56,10 +66,10 @@ def load_clips(audio: Any, sampling_rate: int | None) -> list[Clip]:
     if isinstance(audio, (list, tuple)):
         if not audio:
             raise ValueError(f"audio is an empty list; {FORMS}.")
-        if isinstance(audio[0], (int, float)):
+        if isinstance(audio[0], (int, float, np.number)):
             raise ValueError(f"audio is a list of numbers; {FORMS}.")
         return [_load_clip(item, sampling_rate, f"audio[{index}]") for index, item in enumerate(audio)]
-    array = _as_float(audio, "audio")
+    array = _as_array(audio, "audio")
     if array.ndim == 1:
         return [_load_clip(array, sampling_rate, "audio")]
     if array.ndim not in (2, 3) or 0 in array.shape[:-1]:
@@ -81,7 +91,7 @@ def _load_clip(item: Any, sampling_rate: int | None, name: str) -> Clip:
         array, rate = read_audio(item)
         sampling_rate = _agreed_rate(rate, sampling_rate, name)
         item = array[0] if len(array) == 1 else array
-    array = _as_float(item, name)
+    array = _as_array(item, name)
     sampling_rate = _check_rate(sampling_rate, name)
     if array.ndim not in (1, 2):
         raise ValueError(f"{name} has shape {array.shape}; a clip is (num_samples,) or (channels, num_samples).")
@@ -94,15 +104,34 @@ def _load_clip(item: Any, sampling_rate: int | None, name: str) -> Clip:
         )
     is_flat = array.ndim == 1
     array = np.atleast_2d(array)
-    if not np.isfinite(array.sum(dtype=np.float64)):
-        bad = np.argwhere(~np.isfinite(array))
-        if len(bad):
-            channel, sample = bad[0]
-            raise ValueError(
-                f"{name} has {len(bad)} samples that are NaN or infinite, the first {array[channel, sample]} in "
-                f"channel {channel} at sample {sample} ({sample / sampling_rate:.3f} s). Pass finite samples."
-            )
-    return Clip(array, sampling_rate, is_flat)
+    if array.dtype.kind != "f":
+        return Clip(_scaled(array), sampling_rate, is_flat)
+    peak = _check_samples(array, sampling_rate, name)
+    notes = []
+    if peak > USUAL_PEAK:
+        notes.append(
+            f"the input's peak is {peak:.6g}, where floats have 1 as full scale: if they are integers, pass them as "
+            "int16 or int32, or divide by 32768 or 2147483648"
+        )
+        warnings.warn(f"{name}: {notes[0]}.", stacklevel=2)
+    return Clip(array.astype(np.float32, copy=False), sampling_rate, is_flat, tuple(notes))
+
+
+def _check_samples(array: np.ndarray, sampling_rate: int, name: str) -> float:
+    """The largest absolute sample of `(channels, num_samples)`; raises ValueError if one can't be used."""
+    peak = max(float(array.max()), -float(array.min()))
+    if peak <= LARGEST_SAMPLE:
+        return peak
+    is_bad = ~np.isfinite(array)
+    what, remedy = "NaN or infinite", "Pass finite samples"
+    if not is_bad.any():
+        is_bad = np.abs(array) > LARGEST_SAMPLE
+        what, remedy = f"beyond {LARGEST_SAMPLE:g}", "Floats have 1 as full scale: divide by the range"
+    channel, sample = np.argwhere(is_bad)[0]
+    raise ValueError(
+        f"{name} has {np.count_nonzero(is_bad)} samples that are {what}, the first {array[channel, sample]} in "
+        f"channel {channel} at sample {sample} ({sample / sampling_rate:.3f} s). {remedy}."
+    )
 
 
 def _unpack(item: Mapping, sampling_rate: int | None, name: str) -> tuple[Any, int]:
@@ -113,37 +142,74 @@ def _unpack(item: Mapping, sampling_rate: int | None, name: str) -> tuple[Any, i
     return item["audio"], _agreed_rate(item["sampling_rate"], sampling_rate, name)
 
 
-def _agreed_rate(own_rate: int, sampling_rate: int | None, name: str) -> int:
+def _agreed_rate(own_rate: Any, sampling_rate: Any, name: str) -> Any:
     """The rate that the audio came with, which the one that was passed, if any, must equal."""
-    if sampling_rate not in (None, own_rate):
+    if sampling_rate is None or own_rate is None:
+        return own_rate
+    own_rate, sampling_rate = _check_rate(own_rate, name), _check_rate(sampling_rate, name)
+    if sampling_rate != own_rate:
         raise ValueError(f"{name} has a rate of its own, {own_rate} Hz, but sampling_rate={sampling_rate} was passed.")
     return own_rate
 
 
-def _as_float(audio: Any, name: str) -> np.ndarray:
-    """A float32 array; integers by their type's range, unsigned bytes around 128."""
+def _as_array(audio: Any, name: str) -> np.ndarray:
+    """An array of floats or of integers that can be scaled, in the machine's byte order."""
     if isinstance(audio, torch.Tensor):
-        audio = audio.detach().cpu()
-        audio = audio.float().numpy() if audio.is_floating_point() else audio.numpy()
+        audio = _from_tensor(audio, name)
     if not isinstance(audio, np.ndarray):
         raise ValueError(f"{name} is a {type(audio).__name__}; {FORMS}.")
-    if audio.dtype.kind == "f":
-        return audio.astype(np.float32, copy=False)
+    if np.ma.is_masked(audio):
+        raise ValueError(f"{name} is a masked array: fill in what is masked, `audio.filled(0)`.")
+    audio = np.asarray(audio)
+    dtype = audio.dtype.newbyteorder("=")
+    if dtype.kind != "f" and dtype not in (np.uint8, np.int16, np.int32):
+        raise ValueError(f"{name} has dtype {audio.dtype}; accepted are floats, int16, int32 and uint8.")
+    return audio.astype(dtype, copy=False)
+
+
+def _from_tensor(audio: torch.Tensor, name: str) -> np.ndarray:
+    """The values of a tensor of any layout, on any device."""
+    if audio.is_meta:
+        raise ValueError(f"{name} is a tensor on the meta device, which has a shape but no samples. Pass one that has.")
+    try:
+        audio = audio.detach()
+        if audio.is_quantized:
+            audio = audio.dequantize()
+        if audio.layout is not torch.strided:
+            audio = audio.to_dense()
+        audio = audio.cpu().resolve_conj().resolve_neg()
+        # numpy has no bfloat16, nor floats of 8 bits.
+        is_narrow = audio.is_floating_point() and audio.dtype not in (torch.float32, torch.float64)
+        return (audio.float() if is_narrow else audio).numpy()
+    # Nested tensors, such as are on no device, and whatever else torch has.
+    except (RuntimeError, TypeError, NotImplementedError) as error:
+        raise ValueError(f"{name} is a tensor whose samples can't be read: {error}. Pass a dense one.") from error
+
+
+def _scaled(audio: np.ndarray) -> np.ndarray:
+    """Integers as float32 by their type's range, unsigned bytes around 128."""
     if audio.dtype == np.uint8:
         return (audio.astype(np.float32) - 128) / 128
-    if audio.dtype in (np.int16, np.int32):
-        return (audio / -float(np.iinfo(audio.dtype).min)).astype(np.float32)
-    raise ValueError(f"{name} has dtype {audio.dtype}; accepted are floats, int16, int32 and uint8.")
+    return (audio / -float(np.iinfo(audio.dtype).min)).astype(np.float32)
 
 
 def _check_rate(sampling_rate: Any, name: str) -> int:
     """The sampling rate as an int; raises ValueError if it is missing or impossible."""
     if sampling_rate is None:
         raise ValueError(f"{name} is an array, whose rate can't be known: pass sampling_rate= in Hz.")
-    is_possible = isinstance(sampling_rate, Real) and LOWEST_RATE <= float(sampling_rate) <= HIGHEST_RATE
-    if not is_possible or sampling_rate != int(sampling_rate):
+    is_number = isinstance(sampling_rate, Real) and not isinstance(sampling_rate, bool)
+    # Compared as they are: an int may be beyond what a float holds.
+    if not is_number or not LOWEST_RATE <= sampling_rate <= HIGHEST_RATE or sampling_rate != int(sampling_rate):
         raise ValueError(
-            f"sampling_rate={sampling_rate} for {name}; accepted are whole rates from {LOWEST_RATE} to "
+            f"sampling_rate={in_short(sampling_rate)} for {name}; accepted are whole rates from {LOWEST_RATE} to "
             f"{HIGHEST_RATE} Hz."
         )
     return int(sampling_rate)
+
+
+def in_short(value: Any) -> str:
+    """A value as errors show it, whatever its length."""
+    if isinstance(value, int) and not isinstance(value, bool) and value.bit_length() > 64:
+        return f"an integer of {value.bit_length()} bits"
+    text = str(value)
+    return text if len(text) <= 80 else f"{text[:77]}..."

@@ -43,6 +43,9 @@ def inspect_clip(
     # Asked of the clip as it came: resampling makes a constant ring at its ends.
     if np.ptp(clip.audio, axis=-1).max() < SILENCE_LEVEL:
         return Inspection(0.0, 0.0, "silent", "no sample differs from the others", ())
+    # A single sample at 48 kHz, or sound that lies above what that rate holds.
+    if np.ptp(audio, axis=-1).max() < SILENCE_LEVEL:
+        return Inspection(0.0, 0.0, "silent", "at 48 kHz no sample differs from the others", ())
     if cutoff_freq is not None:
         outside = f"cutoff_freq {cutoff_freq:.0f} Hz is outside 2-16 kHz, for which models are made"
         notes = [] if LOWEST_CUTOFF <= cutoff_freq <= HIGHEST_CUTOFF else [outside]

@@ -99,8 +99,10 @@ def test_end_fades_rise_and_fall_in_5_ms():
     assert gain.shape == (48_000,) and gain.dtype == np.float32
     assert (gain[FADE:-FADE] == 1).all()
     assert np.array_equal(gain, gain[::-1])
-    # A straight line through the samples' middles.
-    assert gain[:FADE] == pytest.approx((np.arange(FADE) + 0.5) / FADE)
+    # A squared sine through the samples' middles.
+    assert gain[:FADE] == pytest.approx(np.sin(np.pi / 2 * (np.arange(FADE) + 0.5) / FADE) ** 2, abs=1e-6)
+    longer = fade_ends(np.ones(48_000, np.float32), fade_s=0.02)
+    assert (longer[960:-960] == 1).all() and (longer[:960] < 1).all()
 
 
 @pytest.mark.parametrize("num_samples", [1, 2, 100, 240, 300])

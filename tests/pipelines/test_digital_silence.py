@@ -93,6 +93,19 @@ def test_very_quiet_sound_is_no_silence(loud_pipeline, level):
     assert out.generated[0, 1_000:-1_000].any()
 
 
+@pytest.mark.parametrize(
+    ("audio", "sampling_rate"),
+    [([1, 0], 96_000), ([1, 0, 0, 0], 192_000), (1e-3 * np.sin(2.6 * np.arange(9_600)) * np.hanning(9_600), 192_000)],
+    ids=["one sample", "of four", "ultrasound"],
+)
+@pytest.mark.parametrize("options", [{}, {"on_full_band": "run"}, {"cutoff_freq": 4_000}], ids=str)
+def test_what_is_flat_at_48_khz_is_silent(idle_pipeline, audio, sampling_rate, options):
+    """Although it isn't at its own rate."""
+    out = idle_pipeline(np.array(audio, np.float32), sampling_rate, **options)
+    assert out.audios.shape == (1, len(audio) * 48_000 // sampling_rate) and np.isfinite(out.audios).all()
+    assert out.reports[0].action == "silent" and not out.generated.any()
+
+
 def test_what_is_left_of_nothing_is_nothing(idle_pipeline):
     """Below -120 dB of full scale lie the rounding errors of silence, which are not to be normalised."""
     audio = 1e-8 * torch.randn(8_000, generator=torch.Generator().manual_seed(0))

@@ -9,7 +9,7 @@ import soundfile
 import torch
 from diffusers.pipelines.pipeline_utils import AudioPipelineOutput
 
-from audiosr_pipeline.pipelines.inputs import load_clips
+from audiosr_pipeline.pipelines.inputs import in_short, load_clips
 from tests.pipelines.stubs import seeded
 from tests.signals import noise
 
@@ -133,6 +133,60 @@ def test_any_float_is_accepted(dtype):
     assert clip.audio[0] == pytest.approx(MONO, abs=2e-3)
 
 
+@pytest.mark.parametrize("dtype", [">i2", ">i4", ">f4", ">f8", "<i2", "u1"])
+def test_the_byte_order_of_numbers_does_not_matter(dtype):
+    """AIFF and AU files are big-endian, and so are the arrays that their readers may give."""
+    samples = np.array([1, 20, 100, 3], dtype)
+    (clip,) = load_clips(samples, 16_000)
+    (expected,) = load_clips(samples.astype(samples.dtype.newbyteorder("=")), 16_000)
+    assert np.array_equal(clip.audio, expected.audio) and clip.audio.dtype == np.dtype("=f4")
+
+
+def test_tensors_of_any_layout_are_read():
+    audio = torch.from_numpy(MONO)
+    quantized = torch.quantize_per_tensor(audio, 0.001, 0, torch.qint32)
+    for tensor in (audio.to_sparse(), torch.stack([audio] * 2).to_sparse_csr()[0], quantized, torch._neg_view(-audio)):
+        (clip,) = load_clips(tensor, 16_000)
+        # 0.0005 is half a step of the quantised one.
+        assert clip.audio[0] == pytest.approx(MONO, abs=0.00051)
+
+
+def test_floats_that_may_be_integers_are_taken_as_they_are_with_a_warning():
+    with pytest.warns(UserWarning, match=r"audio\[1\]: the input's peak is 8000, where floats .* divide by 32768"):
+        quiet, loud = load_clips([MONO, 8_000 * MONO / np.abs(MONO).max()], 16_000)
+    assert quiet.notes == () and np.abs(loud.audio).max() == pytest.approx(8_000)
+    assert len(loud.notes) == 1 and "peak is 8000" in loud.notes[0]
+
+
+@pytest.mark.parametrize("peak", [1.0, 1.3, 31.0])
+def test_a_mix_that_is_over_full_scale_is_no_reason_to_warn(peak, recwarn):
+    """30 dB over is what no mix is."""
+    (clip,) = load_clips(np.float32(peak) * MONO / np.abs(MONO).max(), 16_000)
+    assert clip.notes == () and not recwarn.list
+
+
+def test_the_warning_is_in_the_report(tiny_pipeline):
+    with pytest.warns(UserWarning, match="peak is 8000"):
+        (report,) = tiny_pipeline(8_000 * MONO / np.abs(MONO).max(), 16_000).reports
+    assert any("peak is 8000" in note for note in report.notes)
+
+
+@pytest.mark.parametrize("value", [2e12, 1e25, -1e38, 1e300])
+def test_samples_too_large_to_compute_with_are_refused_without_a_numpy_warning(tiny_pipeline, value, recwarn):
+    audio = MONO.astype("f8")
+    audio[7] = value
+    with pytest.raises(ValueError, match=r"1 samples that are beyond 1e\+12, the first .* at sample 7 .* divide by"):
+        tiny_pipeline(audio if abs(value) > 3e38 else audio.astype("f4"), 16_000)
+    assert not recwarn.list
+
+
+@pytest.mark.filterwarnings("ignore:audio. the input's peak")
+def test_samples_up_to_1e12_run_without_a_numpy_warning(tiny_pipeline, recwarn):
+    out = tiny_pipeline(MONO * np.float32(1e12 / np.abs(MONO).max() * 0.999), 16_000)
+    assert np.isfinite(out.audios).all() and out.reports[0].low_band_error_db < -50
+    assert not [warning for warning in recwarn.list if warning.category is RuntimeWarning]
+
+
 def test_tensors_may_belong_to_a_graph_and_arrays_to_a_larger_one():
     (clip,) = load_clips(torch.from_numpy(MONO).requires_grad_(), 16_000)
     assert np.array_equal(clip.audio[0], MONO)
@@ -209,6 +263,15 @@ BAD_AUDIO = {
     "complex numbers": (np.zeros(50, complex), "audio has dtype complex128"),
     "complex tensor": (torch.zeros(50, dtype=torch.complex64), "audio has dtype complex64"),
     "int64": (np.zeros(50, np.int64), "audio has dtype int64"),
+    "a tensor without samples": (torch.zeros(50, device="meta"), "audio is a tensor on the meta device"),
+    "such a tensor in a list": ([MONO, torch.zeros(50, device="meta")], r"audio\[1\] is a tensor on the meta device"),
+    "tensors of several lengths": (
+        torch.nested.nested_tensor([torch.zeros(50), torch.zeros(60)]),
+        "audio is a tensor whose samples can't be read",
+    ),
+    "a masked array": (np.ma.masked_array(np.zeros(50), np.arange(50) == 3), "audio is a masked array"),
+    "big-endian int64": (np.zeros(50, ">i8"), "audio has dtype >i8; accepted are floats, int16"),
+    "a list of numbers of numpy": (list(np.zeros(50, "f4")), "audio is a list of numbers"),
     "text": (np.array(["a", "b"]), "audio has dtype <U1"),
     "objects": (np.array([None, 1]), "audio has dtype object"),
     "a dict without a rate": (
@@ -245,14 +308,16 @@ def test_what_is_wrong_in_a_file_is_named_by_its_path(tiny_pipeline, tmp_path):
 
 
 BAD_RATES = [0, -16_000, 3_999, 400_000, 16_000.5, np.nan, np.inf, "16000", [16_000], True, 1j]
+BAD_RATES += [10**400, -(10**5_000), np.bool_(True), np.array([16_000, 16_000]), "9" * 500, torch.tensor(16_000)]
 
 
-@pytest.mark.parametrize("sampling_rate", BAD_RATES, ids=repr)
+@pytest.mark.parametrize("sampling_rate", BAD_RATES, ids=in_short)
 @pytest.mark.parametrize("in_dict", [False, True])
 def test_a_bad_rate_is_a_value_error(tiny_pipeline, sampling_rate, in_dict):
     arguments = {"audio": MONO, "sampling_rate": sampling_rate}
-    with pytest.raises(ValueError, match="sampling_rate=.* accepted are whole rates from 4000 to 384000 Hz"):
+    with pytest.raises(ValueError, match="sampling_rate=.* accepted are whole rates from 4000 to 384000 Hz") as error:
         tiny_pipeline(arguments) if in_dict else tiny_pipeline(**arguments)
+    assert len(str(error.value)) < 300
 
 
 @pytest.mark.parametrize("audio", [MONO, [MONO], STEREO[None], {"audio": MONO, "sampling_rate": None}])

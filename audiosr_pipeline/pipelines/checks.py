@@ -1,0 +1,101 @@
+"""What the pipeline's call checks: arguments, the scheduler, and that nothing has become NaN or infinite."""
+
+import inspect
+import math
+from collections.abc import Callable
+from numbers import Integral, Real
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from audiosr_pipeline.pipelines.inputs import in_short
+
+SCHEDULER_PARTS = ("set_timesteps", "scale_model_input", "step", "init_noise_sigma", "alphas_cumprod")
+
+
+def check_number(name: str, value: Any, is_accepted: Callable[[Any], bool], accepted: str) -> None:
+    """Raises ValueError unless a value is a finite real number that is accepted; `accepted` says which are."""
+    is_number = isinstance(value, Real) and not isinstance(value, bool)
+    # Compared first: an int may be beyond what a float holds.
+    if not is_number or not is_accepted(value) or not -1e300 < value < 1e300 or not math.isfinite(value):
+        raise ValueError(f"{name}={in_short(value)}; accepted are {accepted}.")
+
+
+def check_num_inference_steps(value: Any) -> None:
+    """Raises ValueError unless it is a whole number from 1 on."""
+    if not isinstance(value, Integral) or isinstance(value, bool) or value < 1:
+        raise ValueError(f"num_inference_steps={in_short(value)}; accepted are whole numbers from 1 on.")
+
+
+def check_latents(latents: Any, num_clips: int) -> None:
+    """Raises ValueError unless they are finite floats in four dimensions, a row for each clip."""
+    if not isinstance(latents, Tensor) or latents.is_meta or not latents.is_floating_point():
+        is_tensor = isinstance(latents, Tensor)
+        found = f"a tensor of {latents.dtype} on {latents.device}" if is_tensor else f"a {type(latents).__name__}"
+        raise ValueError(f"latents are {found}; accepted is a tensor of floats.")
+    if latents.ndim != 4 or len(latents) != num_clips:
+        raise ValueError(f"latents have shape {tuple(latents.shape)} for {num_clips} clips: pass 4-D, a row for each.")
+    if not torch.isfinite(latents).all():
+        raise ValueError("latents hold NaN or infinite values; accepted is noise of unit variance.")
+
+
+def check_scheduler(scheduler: Any) -> None:
+    """Raises ValueError unless a scheduler is one for v-prediction by discrete steps."""
+    name = type(scheduler).__name__
+    missing = [part for part in SCHEDULER_PARTS if not hasattr(scheduler, part)]
+    if missing:
+        raise ValueError(
+            f"{name} can't be used: it has no {', '.join(missing)}. Accepted are diffusers' schedulers for "
+            "v-prediction, such as DDIMScheduler or DPMSolverMultistepScheduler."
+        )
+    if (prediction := scheduler.config.get("prediction_type")) != "v_prediction":
+        raise ValueError(
+            f"the scheduler, {name}, has prediction_type={prediction!r}, but the UNet predicts v: make it by "
+            f"{name}.from_config(pipe.scheduler.config), or with prediction_type='v_prediction'."
+        )
+
+
+def set_timesteps(scheduler: Any, num_inference_steps: int, device: torch.device) -> None:
+    """Sets the scheduler's timesteps; raises ValueError if it can't make so many that go from noise to audio."""
+    name = type(scheduler).__name__
+    try:
+        scheduler.set_timesteps(int(num_inference_steps), device=device)
+    # What a scheduler does with too few or too many steps can be almost anything.
+    except (ValueError, IndexError, ZeroDivisionError, TypeError, RuntimeError) as error:
+        raise ValueError(f"{name} can't make num_inference_steps={num_inference_steps}: {error}") from error
+    timesteps = scheduler.timesteps
+    if not len(timesteps) or len(timesteps) > 1 and timesteps[0] <= timesteps[-1]:
+        raise ValueError(f"{name} doesn't go from noise to audio; accepted are schedulers whose timesteps fall.")
+
+
+def takes(scheduler: Any, argument: str) -> bool:
+    """Whether the scheduler's step has an argument of that name."""
+    return argument in inspect.signature(scheduler.step).parameters
+
+
+def is_finite(values: Tensor) -> bool:
+    """Whether none of the values is NaN or infinite."""
+    return bool(torch.isfinite(values).all())
+
+
+def changed_latents(changed: Any, latents: Tensor) -> Tensor:
+    """The latents that a callback returned, or those that it was given.
+
+    Raises:
+        ValueError: If it returned anything but None or a dict, or latents that can't take the place of those.
+    """
+    if changed is None:
+        return latents
+    if not isinstance(changed, dict):
+        raise ValueError(f"the callback returned a {type(changed).__name__}; accepted are a dict of tensors and None.")
+    new = changed.get("latents", latents)
+    if new is latents:
+        return latents
+    if not isinstance(new, Tensor) or new.shape != latents.shape:
+        found = tuple(new.shape) if isinstance(new, Tensor) else f"a {type(new).__name__}"
+        raise ValueError(f"the callback returned latents that are {found}; needed is shape {tuple(latents.shape)}.")
+    new = new.to(latents)
+    if not is_finite(new):
+        raise ValueError("the callback returned latents that hold NaN or infinite values.")
+    return new
