@@ -689,9 +689,9 @@ class AudioSRPipeline(DiffusionPipeline):
         edges = self.feature_extractor.mel_edges
         heard: Tensor | None = None
         if isinstance(self.vocoder, BandwidthExtensionVocoder):
-            rows = [prepared.row_of_channel.index(row) for row in range(len(mel))]
+            firsts = [prepared.row_of_channel.index(row) for row in range(len(mel))]
             heard = torch.cat(
-                [self._lowpassed(prepared.audio[channel, None], cutoff_freq, prepared.gain) for channel in rows]
+                [self._lowpassed(prepared.audio[channel, None], cutoff_freq, prepared.gain) for channel in firsts]
             )
 
         def vocoded() -> Iterator[Tensor]:
