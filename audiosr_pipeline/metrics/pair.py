@@ -5,9 +5,12 @@ import math
 import numpy as np
 import torch
 
+from audiosr_pipeline.metrics.band_levels import N_FFT as BAND_LEVELS_N_FFT
 from audiosr_pipeline.metrics.edge import steady_edge
 from audiosr_pipeline.metrics.energy import N_FFT, band_energy_error, octave_bands
+from audiosr_pipeline.metrics.envelope_correlation import envelope_correlation
 from audiosr_pipeline.metrics.level import loudness_change, peak_change_db
+from audiosr_pipeline.metrics.level_bias import level_bias
 from audiosr_pipeline.metrics.low_band import compare_low_bands
 from audiosr_pipeline.metrics.lsd import LSD_CONVENTIONS, distances_at_gains, silent_frames
 from audiosr_pipeline.metrics.power_spectrum import as_pair
@@ -48,7 +51,10 @@ def evaluate_pair(
           `energy_error_db_{low}_{high}`: the signed error of the octave from `low` to `high` Hz.
           `energy_error_below_edge_db`: the mean over octaves that end at `EDGE`. `top_energy_error_db`: the signed
           error at 16-20 kHz, of a reference whose `EDGE` is above that.
-        - `variance_ratio`: from the cutoff to `EDGE`.
+        - `level_bias_db`: mean over octaves that end at `EDGE` of the signed level bias, and with a cutoff
+          `level_bias_db_{low}_{high}`: that of the octave from `low` to `high` Hz, of references whose `EDGE` lies
+          halfway up or higher.
+        - `envelope_correlation`, `variance_ratio`: from the cutoff to `EDGE`.
         - `low_band_snr_db` and `low_band_snr_db_gain_matched`, `low_band_correlation`, `delay_samples` and
           `matching_gain_db`: what `compare_low_bands` finds, of all channels. Without a cutoff the delay and the
           correlation are those of the whole band, and the others NaN.
@@ -68,6 +74,7 @@ def evaluate_pair(
     gain = math.nan if cutoff_freq is None else abs(low_band.gain)
     scores = lsd_scores(estimate, reference, cutoff_freq, edge_freq, gain, sampling_rate)
     scores |= energy_scores(estimate, reference, cutoff_freq, edge_freq, octaves, sampling_rate)
+    scores |= course_scores(estimate, reference, cutoff_freq, edge_freq, octaves, sampling_rate)
     scores["variance_ratio"] = math.nan
     if cutoff_freq is not None:
         ratios = variance_ratio(estimate, reference, cutoff_freq, edge_freq, sampling_rate)
@@ -145,4 +152,34 @@ def energy_scores(
     }
     for (low, high), error in zip(octaves, of_octaves.mean(0).tolist(), strict=True):
         scores[f"energy_error_db_{low:.0f}_{high:.0f}"] = error
+    return scores
+
+
+def course_scores(
+    estimate: np.ndarray,
+    reference: np.ndarray,
+    cutoff_freq: float | None,
+    edge_freq: float,
+    octaves: list[tuple[float, float]],
+    sampling_rate: int,
+) -> dict[str, float]:
+    """The level biases and the envelope correlation of `evaluate_pair`; `octaves` are those above the cutoff."""
+    names = [f"level_bias_db_{low:.0f}_{high:.0f}" for low, high in octaves]
+    scores = dict.fromkeys(["level_bias_db", *names, "envelope_correlation"], math.nan)
+    # Octaves of a bin at least: with a cutoff of some hertz the first are narrower.
+    narrowest = sampling_rate / BAND_LEVELS_N_FFT
+    if cutoff_freq is None or edge_freq < cutoff_freq + narrowest:
+        return scores
+    below_edge = [band for band in octave_bands(cutoff_freq, edge_freq) if band[1] - band[0] >= narrowest]
+    reached = {
+        name: (low, min(high, edge_freq))
+        for name, (low, high) in zip(names, octaves, strict=True)
+        if edge_freq >= (low + high) / 2 and high - low >= narrowest
+    }
+    biases = level_bias(estimate, reference, [*reached.values(), *below_edge], sampling_rate)
+    of_octaves, of_below_edge = biases.split([len(reached), len(below_edge)], dim=1)
+    scores["level_bias_db"] = float(of_below_edge.nanmean())
+    scores |= dict(zip(reached, of_octaves.nanmean(0).tolist(), strict=True))
+    correlations = envelope_correlation(estimate, reference, cutoff_freq, edge_freq, sampling_rate)
+    scores["envelope_correlation"] = float(correlations.nanmean())
     return scores

@@ -33,6 +33,10 @@ def test_every_score_is_named_and_none_hides_its_convention():
         "top_energy_error_db",
         "energy_error_db_8000_16000",
         "energy_error_db_16000_24000",
+        "level_bias_db",
+        "level_bias_db_8000_16000",
+        "level_bias_db_16000_24000",
+        "envelope_correlation",
         "variance_ratio",
         "low_band_snr_db",
         "low_band_snr_db_gain_matched",
@@ -81,6 +85,15 @@ def test_the_error_per_octave_keeps_its_sign_and_the_mean_does_not():
     assert scores["energy_error_db"] == pytest.approx(6.02, abs=0.01)
 
 
+def test_the_level_bias_is_of_octaves_that_the_truth_reaches_and_keeps_its_sign():
+    recorded = signal.sosfiltfilt(CLIFF, noise(0))
+    scores = evaluate_pair(0.5 * recorded, recorded, 4_000)
+    for name in ("level_bias_db", "level_bias_db_4000_8000", "level_bias_db_8000_16000"):
+        assert scores[name] == pytest.approx(-6.02, abs=0.01)
+    assert math.isnan(scores["level_bias_db_16000_24000"])
+    assert scores["envelope_correlation"] == pytest.approx(1, abs=0.001)
+
+
 def test_a_stereo_score_is_the_mean_of_its_channels():
     estimate, reference = noise(0, 2), noise(1, 2)
     expected = np.mean([log_spectral_distance(estimate[[i]], reference[[i]], "apbwe").item() for i in range(2)])
@@ -97,6 +110,8 @@ def test_without_a_cutoff_there_is_no_new_band_to_score():
         "energy_error_db",
         "energy_error_below_edge_db",
         "top_energy_error_db",
+        "level_bias_db",
+        "envelope_correlation",
         "variance_ratio",
         "low_band_snr_db",
         "low_band_snr_db_gain_matched",
