@@ -1,9 +1,8 @@
 """Audio files: alone in touching soundfile and PyAV."""
 
 from audiosr_pipeline.audio_io.errors import AudioFileError
+from audiosr_pipeline.audio_io.files import AUDIO_SUFFIXES, VIDEO_SUFFIXES, audio_files, other_files
 from audiosr_pipeline.audio_io.reading import (
-    AUDIO_SUFFIXES,
-    audio_files,
     audio_format,
     audio_length,
     read_audio,
@@ -20,6 +19,7 @@ from audiosr_pipeline.audio_io.writing import (
 
 __all__ = [
     "AUDIO_SUFFIXES",
+    "VIDEO_SUFFIXES",
     "AudioFileError",
     "audio_files",
     "audio_format",
@@ -28,6 +28,7 @@ __all__ = [
     "fitting_gain",
     "is_narrower",
     "kept_subtype",
+    "other_files",
     "read_audio",
     "read_segment",
     "sample_format",

@@ -23,3 +23,8 @@ def native_path(path: Path | str) -> bytes | str:
     # A dash alone is stdin or stdout to libsndfile.
     path = os.path.join(os.curdir, path) if os.fspath(path) == "-" else path
     return os.fspath(path) if os.name == "nt" else os.fsencode(path)
+
+
+def damaged(path: Path | str, promised: int, found: int) -> AudioFileError:
+    """The error for a file that holds less than it says; both are numbers of samples."""
+    return AudioFileError(path, f"truncated or damaged: its header promises {promised} samples, {found} could be read")

@@ -1,96 +1,71 @@
-"""Audio files: the only module that touches soundfile."""
+"""Audio files are read whole: their length is what can be decoded, and what is missing of it is said."""
 
 import os
-import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 import soundfile
 
-from audiosr_pipeline.audio_io.errors import AudioFileError, native_path, reason
+from audiosr_pipeline.audio_io.chunks import family_of, find_samples
+from audiosr_pipeline.audio_io.errors import AudioFileError, reason
+from audiosr_pipeline.audio_io.ffmpeg import FFmpegSource, NotRecognisedError
+from audiosr_pipeline.audio_io.ogg import Link, find_links
+from audiosr_pipeline.audio_io.sndfile import check_promise, opened_by_sndfile
+from audiosr_pipeline.audio_io.source import Source
+from audiosr_pipeline.audio_io.window import Window
 
-# What a folder is searched for. The last three can't be read: one line that says so is better than passing them over.
-# Of the rest that libsndfile reads (NIST, IRCAM, ...) files can be named one by one.
-AUDIO_SUFFIXES = ".wav .flac .ogg .oga .opus .mp3 .aif .aiff .aifc .au .caf .w64 .rf64 .m4a .aac .wma".split()
-BLOCK = 2**18
-
-# libsndfile reads a truncated file to its end without complaint, but logs what the header promised: in samples (AIFF,
-# RF64) or in bytes (WAV, AU).
-PROMISED_FRAMES = re.compile(r"(?:read from 'COMM' chunk \(|value from 'ds64' chunk of )(\d+)")
-PROMISED_BYTES = re.compile(r"^\s*(?:data|Data Size)\s*: (\d+) \(should be (\d+)\)", re.MULTILINE)
-OGG_CUT = "Last page lacks an end-of-stream bit"
-
-
-def audio_files(folder: Path | str) -> list[Path]:
-    """The files in a folder and below that are named as audio, sorted; hidden ones are passed over."""
-    return sorted(
-        path
-        for path in Path(folder).rglob("*")
-        if path.suffix.lower() in AUDIO_SUFFIXES
-        and not any(part.startswith(".") for part in path.relative_to(folder).parts)
-        and path.is_file()
-    )
+ACCEPTED = "Accepted are WAV, FLAC, OGG, MP3, M4A, WMA, video and others (docs/formats.md)"
+LFS_POINTER = b"version https://git-lfs.github.com/spec/"
 
 
 def read_audio(path: Path | str) -> tuple[np.ndarray, int]:
     """Reads a whole file.
 
     Args:
-        path: Audio file, in any format that libsndfile reads: WAV, FLAC, OGG, MP3, AIFF and others.
+        path: Audio file, or video, whose first audio track is read. `docs/formats.md` lists the formats.
 
     Returns:
         `(channels, num_samples)`, float32, integers scaled to [-1, 1); and its sampling rate in Hz.
 
     Raises:
-        AudioFileError: If there is no such file, it is no audio, holds no samples, or holds fewer than its header
-            promises.
+        AudioFileError: If there is no such file, it is no audio, holds no samples, holds fewer than its header
+            promises, or can't be decoded to its end.
     """
-    with _opened(path) as file:
-        if file.frames == 0:
+    with _opened(path) as source:
+        # Grown as it is needed, because a header may promise anything.
+        audio, found = np.empty((source.channels, 0), np.float32), 0
+        try:
+            for block in source.blocks():
+                needed = found + block.shape[1]
+                if needed > audio.shape[1]:
+                    grown = np.empty((source.channels, max(needed, 3 * audio.shape[1] // 2)), np.float32)
+                    grown[:, :found] = audio[:, :found]
+                    audio = grown
+                audio[:, found:needed] = block
+                found = needed
+        except MemoryError as error:
+            raise AudioFileError(path, f"its samples don't fit in memory: there are more than {found}") from error
+        if found == 0:
             raise AudioFileError(path, "holds no samples")
-        promised = _promised_frames(file)
-        try:
-            audio = np.empty((file.channels, file.frames), np.float32)
-        except (MemoryError, ValueError) as error:
-            raise AudioFileError(path, f"its header promises {promised} samples, more than fit in memory") from error
-        found = 0
-        try:
-            while found < file.frames and len(block := file.read(BLOCK, dtype="float32", always_2d=True)):
-                audio[:, found : found + len(block)] = block.T
-                found += len(block)
-        except soundfile.LibsndfileError:
-            found = file.tell()
-        if OGG_CUT in file.extra_info:
-            raise AudioFileError(path, f"truncated: it ends without an end mark after {found} samples")
-        if found < promised:
-            raise AudioFileError(
-                path, f"truncated or damaged: its header promises {promised} samples, {found} could be read"
-            )
-        return audio, file.samplerate
+        return audio[:, :found], source.sampling_rate
 
 
 def audio_length(path: Path | str) -> tuple[int, int]:
-    """How many samples a file holds, by its header, and its sampling rate in Hz.
+    """How many samples `read_audio` gives, and their sampling rate in Hz.
+
+    Where no header that can be relied on says it, the file is decoded: at some hundred times its speed.
 
     Raises:
-        AudioFileError: If there is no such file, it is no audio, or holds no samples.
+        AudioFileError: As `read_audio`, but for damage in the middle of PCM, FLAC, Vorbis and Opus.
     """
-    with _opened(path) as file:
-        if file.frames == 0:
+    with _opened(path) as source:
+        num_samples = source.num_samples()
+        if num_samples == 0:
             raise AudioFileError(path, "holds no samples")
-        return file.frames, file.samplerate
-
-
-def audio_format(path: Path | str) -> str:
-    """Sample format and rate of a file, such as `"PCM_16 at 44100 Hz"`.
-
-    Raises:
-        AudioFileError: If there is no such file, or it is no audio.
-    """
-    with _opened(path) as file:
-        return f"{file.subtype} at {file.samplerate} Hz"
+        return num_samples, source.sampling_rate
 
 
 def sample_format(path: Path | str) -> str:
@@ -99,8 +74,18 @@ def sample_format(path: Path | str) -> str:
     Raises:
         AudioFileError: If there is no such file, or it is no audio.
     """
-    with _opened(path) as file:
-        return file.subtype
+    with _opened(path) as source:
+        return source.subtype
+
+
+def audio_format(path: Path | str) -> str:
+    """Sample format and rate of a file, such as `"PCM_16 at 44100 Hz"`.
+
+    Raises:
+        AudioFileError: If there is no such file, or it is no audio.
+    """
+    with _opened(path) as source:
+        return f"{source.subtype} at {source.sampling_rate} Hz"
 
 
 def read_segment(path: Path | str, start_s: float, duration_s: float) -> np.ndarray:
@@ -117,48 +102,118 @@ def read_segment(path: Path | str, start_s: float, duration_s: float) -> np.ndar
     Raises:
         AudioFileError: If there is no such file, it is no audio, or holds values that are no numbers.
     """
-    with _opened(path) as file:
-        num_samples = round(duration_s * file.samplerate)
-        start = round(start_s * file.samplerate)
-        inside = min(max(start, 0), file.frames)
-        file.seek(inside)
-        available = max(0, min(num_samples - (inside - start), file.frames - inside))
-        audio = file.read(available, dtype="float32", always_2d=True).T
-    if not np.isfinite(audio).all():
+    with _opened(path) as source:
+        num_samples = round(duration_s * source.sampling_rate)
+        start = round(start_s * source.sampling_rate)
+        segment = np.zeros((source.channels, num_samples), np.float32)
+        position = max(0, -start)
+        if position < num_samples:
+            for block in source.blocks(max(start, 0)):
+                part = block[:, : num_samples - position]
+                segment[:, position : position + part.shape[1]] = part
+                position += part.shape[1]
+                if position == num_samples:
+                    break
+    if not np.isfinite(segment).all():
         raise AudioFileError(path, "holds NaN or infinity")
-    segment = np.zeros((audio.shape[0], num_samples), np.float32)
-    segment[:, inside - start : inside - start + audio.shape[1]] = audio
     return segment
 
 
 @contextmanager
-def _opened(path: Path | str) -> Iterator[soundfile.SoundFile]:
+def _opened(path: Path | str) -> Iterator[Source]:
     try:
         if os.path.isdir(path):
             raise AudioFileError(path, "is a folder")
-        if os.path.getsize(path) == 0:
-            raise AudioFileError(path, "is empty (0 bytes)")
-        with soundfile.SoundFile(native_path(path)) as file:
-            yield file
-    # By its name alone soundfile takes a .raw file for one without a header, and asks for what that would say.
-    except TypeError as error:
-        raise AudioFileError(path, "headerless samples can't be read: write them as WAV first") from error
+        with open(path, "rb") as file:
+            size = file.seek(0, os.SEEK_END)
+            if size == 0:
+                raise AudioFileError(path, "is empty (0 bytes)")
+            with _decoded(path, file, size) as source:
+                yield source
     except OSError as error:
         raise AudioFileError(path, reason(error)) from error
-    except soundfile.LibsndfileError as error:
-        raise AudioFileError(
-            path,
-            f"not readable as audio: {reason(error)}. Accepted are WAV, FLAC, OGG, MP3, AIFF and libsndfile's other "
-            "formats; M4A and the like need converting first",
-        ) from error
 
 
-def _promised_frames(file: soundfile.SoundFile) -> int:
-    if match := PROMISED_FRAMES.search(file.extra_info):
-        return int(match[1])
-    if match := PROMISED_BYTES.search(file.extra_info):
-        promised, found = int(match[1]), int(match[2])
-        # Programs that write to a pipe can't know the size, and promise about the most there is (2**31 or 2**32).
-        if not (0x7FFF_0000 <= promised < 0x8000_0000 or promised >= 0xFFFF_0000):
-            return round(promised / round(found / file.frames, 2))
-    return file.frames
+@contextmanager
+def _decoded(path: Path | str, file: BinaryIO, size: int) -> Iterator[Source]:
+    """Hands a file to the decoder that reads it best, by what it begins with and never by its name."""
+    whole = Window(file, 0, size)
+    head = whole.read(1024)
+    whole.seek(0)
+    if complaint := _other_than_audio(head):
+        raise AudioFileError(path, complaint)
+    parts, samples, is_ended = [whole], None, True
+    by_sndfile = head.startswith((b".snd", b"dns."))
+    if family_of(head) is not None:
+        samples = find_samples(file, size)
+        by_sndfile = samples is not None and not samples.is_mpeg
+        parts = [Window(file, 0, size, samples.patches if samples else None)]
+    elif head.startswith(b"OggS"):
+        links = find_links(file, size)
+        by_sndfile = all(link.codecs in (["VORBIS"], ["OPUS"]) for link in links)
+        parts = [Window(file, link.start, link.end) for link in links]
+        is_ended = links[-1].is_ended if links else True
+        if not by_sndfile and len(links) > 1:
+            raise AudioFileError(path, f"holds {len(links)} Ogg streams one after the other, of {_codecs(links)}")
+
+    with ExitStack() as stack:
+        source: Source | None = None
+        problems = []
+        for use_sndfile in (by_sndfile, not by_sndfile):
+            try:
+                if not use_sndfile:
+                    if samples is not None and samples.is_mpeg and samples.found_bytes < (samples.promised_bytes or 0):
+                        raise AudioFileError(
+                            path,
+                            f"truncated: its header promises {samples.promised_bytes} bytes of samples, there are "
+                            f"{samples.found_bytes}",
+                        )
+                    source = FFmpegSource(path, parts[0])
+                    break
+                opened = stack.enter_context(opened_by_sndfile(path, parts))
+                # By chance anything looks like MP3 somewhere.
+                if not (opened.subtype.startswith("MPEG") and not by_sndfile):
+                    if len(parts) == 1:
+                        check_promise(path, opened, samples)
+                    source = opened
+                    break
+            except NotRecognisedError as error:
+                problems.append(str(error))
+            except soundfile.LibsndfileError as error:
+                problems.append(reason(error))
+        if source is None:
+            raise AudioFileError(path, _unreadable(path, head, problems))
+        if not is_ended:
+            raise AudioFileError(
+                path, f"truncated: it ends without an end mark after {source.num_samples()} samples that could be read"
+            )
+        yield source
+
+
+def _other_than_audio(head: bytes) -> str | None:
+    """What a file is that has an audio file's name but isn't one, by its first bytes; None if that can't be said."""
+    text = head.removeprefix(b"\xef\xbb\xbf").lstrip().lower()
+    if text.startswith(LFS_POINTER):
+        return "is a git-lfs pointer, not the file that it stands for: git lfs pull fetches that"
+    if text.startswith((b"<!doctype", b"<html", b"<head", b"<?xml", b"<svg")):
+        return "is a web page, not audio: the server that it was downloaded from sent that instead"
+    if text.startswith((b"#extm3u", b"[playlist]")):
+        return "is a playlist, not audio: pass the files that it lists"
+    return None
+
+
+def _unreadable(path: Path | str, head: bytes, problems: list[str]) -> str:
+    if Path(os.fsdecode(path)).suffix.lower() in (".raw", ".pcm"):
+        return "headerless samples can't be read: write them as WAV first"
+    try:
+        # The last character may be cut.
+        is_text = head[:-4].decode("utf-8").replace("\n", "").replace("\r", "").replace("\t", "").isprintable()
+    except UnicodeDecodeError:
+        is_text = False
+    what = "it is text" if is_text else f"format not recognised ({'; '.join(problems)})" if problems else ""
+    return f"not readable as audio: {what}. {ACCEPTED}"
+
+
+def _codecs(links: list[Link]) -> str:
+    names = {codec or "an unknown kind" for link in links for codec in link.codecs}
+    return f"{', '.join(sorted(names))}, which can't be read as one: only Vorbis and Opus can"

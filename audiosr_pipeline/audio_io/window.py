@@ -1,0 +1,50 @@
+"""Part of a file, with other bytes in places, for a decoder to read as if it were the file."""
+
+import os
+from collections.abc import Mapping
+from typing import BinaryIO
+
+
+class Window:
+    """A view of an open file as soundfile and PyAV read files.
+
+    It has no name: neither decoder is to judge a file by that, nor to open others beside it.
+
+    Args:
+        file: The file, open for reading.
+        start: First byte of the view.
+        end: First byte after it.
+        patches: Bytes to be read in place of the file's own, by their position in the file.
+    """
+
+    def __init__(self, file: BinaryIO, start: int, end: int, patches: Mapping[int, bytes] | None = None):
+        self._file, self._start, self._end = file, start, end
+        self._patches = patches or {}
+        self._position = start
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        base = {os.SEEK_SET: self._start, os.SEEK_CUR: self._position, os.SEEK_END: self._end}[whence]
+        # Damaged files make decoders seek to anywhere; their callbacks have no way to say that it failed.
+        self._position = max(self._start, base + offset)
+        return self.tell()
+
+    def tell(self) -> int:
+        return self._position - self._start
+
+    def read(self, size: int = -1) -> bytes:
+        available = max(0, self._end - self._position)
+        self._file.seek(self._position)
+        data = self._file.read(available if size < 0 else min(size, available))
+        first, self._position = self._position, self._position + len(data)
+        for position, patch in self._patches.items():
+            if first < position + len(patch) and position < self._position:
+                changed = bytearray(data)
+                low, high = max(first, position), min(self._position, position + len(patch))
+                changed[low - first : high - first] = patch[low - position : high - position]
+                data = bytes(changed)
+        return data
+
+    def readinto(self, buffer: memoryview) -> int:
+        data = self.read(len(buffer))
+        buffer[: len(data)] = data
+        return len(data)
