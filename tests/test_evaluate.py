@@ -4,6 +4,7 @@ import csv
 
 import numpy as np
 import pytest
+import soundfile
 
 from audiosr_pipeline.audio_io import write_audio
 from audiosr_pipeline.csv_files import original
@@ -163,7 +164,7 @@ def test_samples_that_are_no_numbers_are_skipped(folders):
     _, estimate = folders
     audio = noise(1)
     audio[0, 100] = np.nan
-    write_audio(estimate / "a.wav", audio, 48_000, "FLOAT")
+    soundfile.write(estimate / "a.wav", audio.T, 48_000, subtype="FLOAT")
     assert evaluate(*folders).skipped == {"a": "estimate holds NaN or infinite samples."}
 
 

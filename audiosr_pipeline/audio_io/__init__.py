@@ -1,7 +1,7 @@
 """Audio files: alone in touching soundfile and PyAV."""
 
 from audiosr_pipeline.audio_io.errors import AudioFileError
-from audiosr_pipeline.audio_io.files import AUDIO_SUFFIXES, VIDEO_SUFFIXES, audio_files, other_files
+from audiosr_pipeline.audio_io.files import AUDIO_SUFFIXES, audio_files, other_files
 from audiosr_pipeline.audio_io.reading import (
     audio_format,
     audio_length,
@@ -19,7 +19,6 @@ from audiosr_pipeline.audio_io.writing import (
 
 __all__ = [
     "AUDIO_SUFFIXES",
-    "VIDEO_SUFFIXES",
     "AudioFileError",
     "audio_files",
     "audio_format",

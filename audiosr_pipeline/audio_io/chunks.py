@@ -86,7 +86,7 @@ def find_samples(file: BinaryIO, size: int) -> Samples | None:
     head = file.read(40)
     family = family_of(head)
     assert family is not None
-    chunks = {}
+    chunks: dict[bytes, tuple[int, int]] = {}
     for name, start, length in _chunks(file, family, family.first, size):
         chunks.setdefault(name, (start, length))
         if name == family.data:

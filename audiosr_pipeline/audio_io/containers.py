@@ -3,7 +3,8 @@
 import os
 import re
 import struct
-from typing import BinaryIO
+
+from audiosr_pipeline.audio_io.window import Window
 
 ASF_FILE_PROPERTIES = bytes.fromhex("a1dcab8c47a9cf118ee400c00c205365")
 EBML_SEGMENT = bytes.fromhex("18538067")
@@ -11,7 +12,7 @@ EBML_SEGMENT = bytes.fromhex("18538067")
 LENGTH_TAG = re.compile(rb"\xff[\xe2-\xff].{2,40}?(Xing|Info|VBRI)", re.DOTALL)
 
 
-def promised_file_bytes(file: BinaryIO) -> int | None:
+def promised_file_bytes(file: Window) -> int | None:
     """Where an MP4, Matroska, ASF or AVI file should end by its own lengths; None if it doesn't say, or is another."""
     size = file.seek(0, os.SEEK_END)
     file.seek(0)
@@ -31,7 +32,7 @@ def promised_file_bytes(file: BinaryIO) -> int | None:
     return None
 
 
-def tagged_length(file: BinaryIO, samples_per_frame: int) -> int | None:
+def tagged_length(file: Window, samples_per_frame: int) -> int | None:
     """The number of samples by the tag of an MP3 file, without delay and padding; None if it has no such tag."""
     position = 0
     while True:
@@ -58,7 +59,7 @@ def tagged_length(file: BinaryIO, samples_per_frame: int) -> int | None:
     return max(0, num_frames * samples_per_frame - (trimmed >> 12) - (trimmed & 0xFFF))
 
 
-def _end_of_boxes(file: BinaryIO, size: int) -> int | None:
+def _end_of_boxes(file: Window, size: int) -> int | None:
     """The end of the last box of an MP4 or QuickTime file."""
     position = 0
     while position + 8 <= size:

@@ -4,9 +4,10 @@ from pathlib import Path
 
 AUDIO_SUFFIXES = (
     ".wav .flac .ogg .oga .opus .mp3 .mp2 .mpga .aif .aiff .aifc .au .snd .caf .w64 .rf64 .m4a .m4b .m4r .aac .wma "
-    ".ac3 .eac3 .dts .amr .ape .mka .mpc .spx .tak .tta .weba .wv"
+    ".ac3 .eac3 .dts .amr .ape .mka .mpc .spx .tak .tta .weba .wv "
+    # Videos, whose sound is read.
+    ".3gp .asf .avi .flv .m2ts .m4v .mkv .mov .mp4 .mpeg .mpg .mts .ogv .qt .ts .vob .webm .wmv"
 ).split()
-VIDEO_SUFFIXES = ".3gp .asf .avi .flv .m2ts .m4v .mkv .mov .mp4 .mpeg .mpg .mts .ogv .qt .ts .vob .webm .wmv".split()
 
 
 def audio_files(folder: Path | str) -> list[Path]:
@@ -28,4 +29,4 @@ def _files(folder: Path | str) -> list[Path]:
 
 
 def _is_named_as_audio(path: Path) -> bool:
-    return path.suffix.lower() in AUDIO_SUFFIXES or path.suffix.lower() in VIDEO_SUFFIXES
+    return path.suffix.lower() in AUDIO_SUFFIXES

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import torch
 
-from audiosr_pipeline.audio_io import audio_files
+from audiosr_pipeline.audio_io import audio_files, other_files
 
 INPUTS = (
     "audio files, folders (with their subfolders), patterns like *.wav; - is stdin; ./-a.wav is a file whose name "
@@ -20,6 +20,8 @@ DEVICE = '"cpu", "cuda", "cuda:1", "mps"; default: cuda if there is one, else cp
 # How the program's own streams are named; a file can be given as ./-.
 STREAM = "-"
 STDIN, STDOUT = Path("/dev/stdin"), Path("/dev/stdout")
+# Of the files that are passed over in a folder, so many are named.
+MOST_NAMES = 8
 
 
 class UsageError(Exception):
@@ -58,7 +60,9 @@ def device(text: str) -> str:
     return text
 
 
-def find_sources(inputs: Sequence[str], leave_out: Path | None = None) -> tuple[list[tuple[Path, Path]], list[str]]:
+def find_sources(
+    inputs: Sequence[str], leave_out: Path | None = None
+) -> tuple[list[tuple[Path, Path]], list[str], list[str]]:
     """Finds the files that are meant by files, folders and patterns.
 
     Args:
@@ -67,9 +71,10 @@ def find_sources(inputs: Sequence[str], leave_out: Path | None = None) -> tuple[
 
     Returns:
         The files, `STDIN` for stdin, each with its path below the folder it was found in (its name if it was named
-        itself), whether or not they exist and are audio; and a line for each folder without audio files.
+        itself), whether or not they exist and are audio; a line for each folder without audio files; and a line for
+        each folder in which files were passed over, because they have other names.
     """
-    sources, failures = [], []
+    sources, failures, notes = [], [], []
     for given in inputs:
         if given in (STREAM, str(STDIN)):
             sources.append((STDIN, Path("stdin")))
@@ -80,10 +85,21 @@ def find_sources(inputs: Sequence[str], leave_out: Path | None = None) -> tuple[
             if not path.is_dir():
                 sources.append((path, Path(path.name)))
                 continue
-            files = audio_files(path)
+            files, others = audio_files(path), other_files(path)
             if not files:
                 failures.append(f"{path}: a folder without audio files")
             if leave_out is not None and leave_out.resolve() not in path.resolve().parents:
                 files = [file for file in files if leave_out.resolve() not in file.resolve().parents]
+                others = [file for file in others if leave_out.resolve() not in file.resolve().parents]
             sources += [(file, file.relative_to(path)) for file in files]
-    return sources, failures
+            if others:
+                notes.append(_passed_over(path, others))
+    return sources, failures, notes
+
+
+def _passed_over(folder: Path, files: list[Path]) -> str:
+    """A line that counts and names what isn't searched for in a folder."""
+    names = ", ".join(str(file.relative_to(folder)) for file in files[:MOST_NAMES])
+    more = f" and {len(files) - MOST_NAMES} more" if len(files) > MOST_NAMES else ""
+    what = "1 file that isn't" if len(files) == 1 else f"{len(files)} files that aren't"
+    return f"{folder}: passed over {what} named as audio or video: {names}{more}"

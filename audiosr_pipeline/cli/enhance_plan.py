@@ -10,6 +10,7 @@ from PIL import Image
 
 from audiosr_pipeline.audio_io import AUDIO_SUFFIXES, check_subtype
 from audiosr_pipeline.cli.arguments import STDIN, STDOUT, UsageError, find_sources
+from audiosr_pipeline.cli.messages import complain
 from audiosr_pipeline.cli.output_names import output_names
 from audiosr_pipeline.cli.streams import as_text, shown
 from audiosr_pipeline.spectrogram import SOFTWARE
@@ -76,7 +77,9 @@ def plan(arguments: argparse.Namespace) -> tuple[list[Job], list[str]]:
             raise UsageError("-o - would write audio to the terminal: send it to a program or a file")
     elif not out_is_file and out.exists() and not out.is_dir():
         raise UsageError(f"-o {out} is a file, and not an audio file")
-    sources, failures = find_sources(arguments.inputs, leave_out=None if out == STDOUT else out)
+    sources, failures, notes = find_sources(arguments.inputs, leave_out=None if out == STDOUT else out)
+    for note in [] if arguments.quiet else notes:
+        complain(note)
     if out_is_file and len(sources) + len(failures) > 1:
         raise UsageError(f"-o {shown(out)} is one file, but there are {len(sources)} inputs: name a folder")
     if not sources and not failures:

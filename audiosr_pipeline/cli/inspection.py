@@ -26,9 +26,9 @@ def add_parser(commands: Any) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Prints what is found in each input; returns the exit code."""
-    sources, failures = find_sources(arguments.inputs)
-    for failure in failures:
-        complain(failure)
+    sources, failures, notes = find_sources(arguments.inputs)
+    for line in [*failures, *notes]:
+        complain(line)
     rows = []
     if not arguments.json:
         say("   rate  channels    length      peak   cutoff  bandwidth  file: what would become of it")

@@ -7,8 +7,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from audiosr_pipeline.audio_io import audio_files, audio_format, audio_length, read_audio, read_segment
-from audiosr_pipeline.audio_io.files import AUDIO_SUFFIXES, VIDEO_SUFFIXES
+from audiosr_pipeline.audio_io import AUDIO_SUFFIXES, audio_files, audio_format, audio_length, read_audio, read_segment
 from tests.audio_io.encode import delay, encode, sweep
 
 DOCS = Path(__file__).parents[2] / "docs/formats.md"
@@ -80,7 +79,7 @@ def test_every_row_stands_in_the_documentation():
 
 def test_the_documentation_lists_what_folders_are_searched_for():
     listed = re.findall(r"`(\.\w+)`", DOCS.read_text())
-    assert set(AUDIO_SUFFIXES + VIDEO_SUFFIXES) <= set(listed)
+    assert set(AUDIO_SUFFIXES) <= set(listed)
 
 
 @pytest.mark.parametrize(("codec", "subtype"), [("mp3", "MP3"), ("vorbis", "OGG"), ("opus", "OGG")])

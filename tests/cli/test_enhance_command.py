@@ -14,6 +14,7 @@ from audiosr_pipeline import AudioSRPipeline
 from audiosr_pipeline.audio_io import read_audio, write_audio
 from audiosr_pipeline.cli import enhance_file
 from audiosr_pipeline.dsp.resample import resample
+from tests.audio_io.encode import encode, sweep
 from tests.cli.commands import bad_usage, files, lines, make_wav, run
 
 # What is written where
@@ -46,6 +47,30 @@ def test_folders_keep_their_order_and_files_that_are_no_audio_are_passed_over(pi
     Path("in/cover.jpg").touch()
     assert run("enhance", "in", "-o", "out") == 0
     assert files("out") == ["a.wav", "deep/er/b.wav"]
+
+
+def test_what_is_passed_over_in_a_folder_is_counted_and_named(pipeline, capsys):
+    make_wav("in/a.wav")
+    for name in ["in/notes.txt", "in/deep/cover.jpg", "in/.hidden", *(f"in/z{number:02}.nfo" for number in range(8))]:
+        Path(name).parent.mkdir(exist_ok=True)
+        Path(name).touch()
+    assert run("enhance", "in", "-o", "in/out") == 0
+    assert capsys.readouterr().err == (
+        "audiosr-pipeline: in: passed over 10 files that aren't named as audio or video: deep/cover.jpg, notes.txt, "
+        "z00.nfo, z01.nfo, z02.nfo, z03.nfo, z04.nfo, z05.nfo and 2 more\n"
+    )
+    assert run("enhance", "in", "-o", "in/out", "--quiet") == 0
+    assert capsys.readouterr().err == ""
+
+
+def test_the_sound_of_a_video_is_enhanced(pipeline):
+    Path("in").mkdir()
+    audio = sweep(48_000, 16_000, 1)
+    encode(Path("in/a.mp4"), audio, 16_000, "aac", has_video=True)
+    assert run("enhance", "in", "-o", "out") == 0
+    assert files("out") == ["a.wav"]
+    assert read_audio("out/a.wav")[0].shape == (1, 144_000)
+    assert soundfile.info("out/a.wav").subtype == "PCM_16"
 
 
 def test_patterns_are_expanded(pipeline):
