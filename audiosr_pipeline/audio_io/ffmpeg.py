@@ -6,7 +6,7 @@ and concat scripts are not among them, and no video decoder.
 """
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -148,11 +148,11 @@ class FFmpegSource:
             yield container, stream
 
     def _first_frames(self, container: Any, stream: Any) -> Iterator[Any]:
-        for packet in container.demux(stream):
-            try:
-                yield from packet.decode()
-            except av.FFmpegError:
-                continue
+        """Frames, as far as they can be had."""
+        with suppress(av.FFmpegError):
+            for packet in container.demux(stream):
+                with suppress(av.FFmpegError):
+                    yield from packet.decode()
 
     def _frames(self, container: Any, stream: Any, is_middle: bool) -> Iterator[tuple[int, Any]]:
         """Each frame, with the position of the end of the packets so far."""

@@ -208,6 +208,15 @@ def test_a_truncated_file_is_an_error(tmp_path, name, codec, container, options,
             function(path)
 
 
+def test_damage_in_the_first_frame_is_an_error_as_any_other(tmp_path):
+    encode(tmp_path / "a.wv", sweep(20_000, 48_000), 48_000, "wavpack")
+    data = bytearray((tmp_path / "a.wv").read_bytes())
+    data[4:8] = b"\xff" * 4
+    (tmp_path / "a.wv").write_bytes(data)
+    with pytest.raises(AudioFileError):
+        read_audio(tmp_path / "a.wv")
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [
