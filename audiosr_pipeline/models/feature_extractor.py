@@ -75,7 +75,7 @@ class MelFeatureExtractor(FeatureExtractionMixin):
             Mel `(batch, 1, num_samples // hop_length, n_mels)`, natural log, not below `log_floor`.
         """
         filters = self.mel_filters.to(audio.device)
-        window = torch.hann_window(self.n_fft, device=audio.device)
+        window = torch.hann_window(self.n_fft, dtype=torch.float32, device=audio.device)
         padding = (self.n_fft - self.hop_length) // 2
         num_frames = audio.shape[-1] // self.hop_length
         mel = audio.new_empty(audio.shape[0], 1, num_frames, self.n_mels)

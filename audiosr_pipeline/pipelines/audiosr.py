@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
+from weakref import WeakSet
 
 import numpy as np
 import torch
@@ -22,7 +23,6 @@ from diffusers import (
 from diffusers.pipelines.pipeline_loading_utils import LOADABLE_CLASSES
 from diffusers.utils import SAFETENSORS_WEIGHTS_NAME
 from diffusers.utils.torch_utils import randn_tensor
-from safetensors.torch import load_file
 from torch import Tensor
 from torch.nn.functional import avg_pool2d
 from transformers import SpeechT5HifiGan
@@ -47,6 +47,7 @@ from audiosr_pipeline.models.level_predictor import LevelPredictor
 from audiosr_pipeline.models.vocoder import ISTFTVocoder
 from audiosr_pipeline.pipelines.checks import (
     changed_latents,
+    check_callback,
     check_latents,
     check_num_inference_steps,
     check_number,
@@ -58,6 +59,7 @@ from audiosr_pipeline.pipelines.checks import (
 from audiosr_pipeline.pipelines.generators import copy_generator, generators_per_clip, seed_of
 from audiosr_pipeline.pipelines.inputs import Clip, load_clips
 from audiosr_pipeline.pipelines.inspection import ON_FULL_BAND, Inspection, inspect_clip
+from audiosr_pipeline.pipelines.loading import check_files, check_finite_weights, load_unet_weights
 from audiosr_pipeline.pipelines.onednn import OneDNN
 from audiosr_pipeline.pipelines.outputs import AudioSRPipelineOutput, AudioSRReport, in_form
 from audiosr_pipeline.pipelines.turns import in_turn
@@ -85,6 +87,8 @@ LONGER_FADES_S = (0.02, 0.08)
 MOST_EXCESS_DB = 30.0
 # They are scaled to unit variance.
 LARGEST_LATENT = 1_000.0
+# Networks whose files were compared with them when they were loaded. What is done to them later is the user's affair.
+_CHECKED: WeakSet[torch.nn.Module] = WeakSet()
 PIPELINE_FILE = '''"""Lets `DiffusionPipeline.from_pretrained(folder, custom_pipeline=folder, ...)` find the class."""
 
 from audiosr_pipeline import AudioSRPipeline
@@ -195,6 +199,7 @@ class AudioSRPipeline(DiffusionPipeline):
             level_guidance=level_guidance,
             detail_gain=detail_gain,
         )
+        check_finite_weights(self.components)
         self._interrupt = False
         self.sampling_rate = feature_extractor.sampling_rate if feature_extractor is not None else 48_000
         self.vae_scale_factor = 2 ** (len(vae.encoder.down_blocks) - 1) if vae is not None else 8
@@ -209,22 +214,59 @@ class AudioSRPipeline(DiffusionPipeline):
     @classmethod
     def from_pretrained(cls, pretrained_model_name_or_path: str | Path, **kwargs: Any) -> "AudioSRPipeline":
         """Loads a pipeline: from a folder if there is one of that name, else a model that ships with the package
-        ("audiosr-mini", "audiosr-mini-speech"), else from the Hub. Arguments as `DiffusionPipeline.from_pretrained`."""
+        ("audiosr-mini", "audiosr-mini-speech"), else from the Hub. Arguments as `DiffusionPipeline.from_pretrained`.
+
+        Raises:
+            ValueError: If a network's file lacks tensors, holds unknown ones, or such as are NaN or infinite, or of
+                other shapes; the message names them.
+        """
         name = str(pretrained_model_name_or_path)
         own = WEIGHTS / name
         if Path(name).is_dir() or not own.is_dir():
-            return super().from_pretrained(name, **kwargs)
+            pipe = cls._load(name, **kwargs)
+            if kwargs.get("variant") is not None:
+                loaded = {part: network for part, network in pipe.components.items() if part not in kwargs}
+                check_files(loaded, kwargs["variant"])
+            return pipe
         if (own / "model_index.json").is_file():
-            return super().from_pretrained(str(own), **kwargs)
+            return cls._load(str(own), **kwargs)
         # Fine-tuned: the UNet's weights are its own, and some settings. Copied in, the weights take the dtype and the
         # device asked for.
         file = own / "settings.json"
         settings = json.loads(file.read_text()) if file.is_file() else {}
-        pipe = super().from_pretrained(str(WEIGHTS / BASE), **{**settings, **kwargs})
+        pipe = cls._load(str(WEIGHTS / BASE), **{**settings, **kwargs})
         if "unet" not in kwargs:
-            pipe.unet.load_state_dict(load_file(own / "unet" / SAFETENSORS_WEIGHTS_NAME))
+            load_unet_weights(pipe.unet, own / "unet" / SAFETENSORS_WEIGHTS_NAME)
+            check_finite_weights({"unet": pipe.unet})
         pipe.register_to_config(_name_or_path=str(own))
         return pipe
+
+    @classmethod
+    def _load(cls, name: str, **kwargs: Any) -> "AudioSRPipeline":
+        """`DiffusionPipeline.from_pretrained`; what transformers says of tensors of another shape as a ValueError."""
+        try:
+            return super().from_pretrained(name, **kwargs)
+        except RuntimeError as error:
+            if "ignore_mismatched_sizes" not in str(error):
+                raise
+            raise ValueError(
+                f"{name}: a network's file holds tensors of other shapes than its config.json says."
+            ) from error
+
+    def register_to_config(self, **kwargs: Any) -> None:
+        """As `ConfigMixin.register_to_config`; what was just loaded is checked.
+
+        `DiffusionPipeline.from_pretrained`, by whose means pipelines are loaded without this class too, ends with
+        telling the pipeline where it came from.
+
+        Raises:
+            ValueError: See `from_pretrained`.
+        """
+        super().register_to_config(**kwargs)
+        if "_name_or_path" in kwargs:
+            networks = {name: part for name, part in self.components.items() if isinstance(part, torch.nn.Module)}
+            check_files({name: network for name, network in networks.items() if network not in _CHECKED})
+            _CHECKED.update(networks.values())
 
     @classmethod
     def from_single_file(
@@ -245,7 +287,7 @@ class AudioSRPipeline(DiffusionPipeline):
 
         Raises:
             OSError: If the file can't be read.
-            ValueError: If it isn't such a checkpoint; the message says what it is.
+            ValueError: If it isn't such a checkpoint; the message says what it is. If its weights are NaN or infinite.
         """
         components, report = convert_checkpoint(path, dtype or torch_dtype or torch.float32)
         logger.info("%s", report)
@@ -364,6 +406,7 @@ class AudioSRPipeline(DiffusionPipeline):
             generator,
             latents,
             output_type,
+            callback_on_step_end,
             tensor_inputs,
         )
         check_scheduler(self.scheduler)
@@ -448,6 +491,7 @@ class AudioSRPipeline(DiffusionPipeline):
         generator: torch.Generator | list[torch.Generator] | None,
         latents: Tensor | None,
         output_type: str,
+        callback_on_step_end: Callable[..., dict[str, Any]] | None,
         callback_on_step_end_tensor_inputs: list[str],
     ) -> None:
         """Raises ValueError for arguments that can't be used (`__call__` says what each may be)."""
@@ -491,12 +535,7 @@ class AudioSRPipeline(DiffusionPipeline):
             check_latents(latents, len(clips))
         if not isinstance(output_type, str) or output_type not in ("np", "pt", "latent"):
             raise ValueError(f'output_type="{output_type}"; accepted are np, pt, latent.')
-        unknown = set(callback_on_step_end_tensor_inputs) - set(self._callback_tensor_inputs)
-        if unknown:
-            raise ValueError(
-                f"callback_on_step_end_tensor_inputs has {sorted(unknown)}; accepted are "
-                f"{self._callback_tensor_inputs}."
-            )
+        check_callback(callback_on_step_end, callback_on_step_end_tensor_inputs, self._callback_tensor_inputs)
 
     def preprocess(self, clip: Clip, cutoff_freq: float | None = None, on_full_band: str = "skip") -> PreparedClip:
         """Resamples a clip, finds its cutoff, normalises its peak, low-passes it and takes its mel spectrogram."""
@@ -798,11 +837,13 @@ class AudioSRPipeline(DiffusionPipeline):
         if most == 0:
             return ()
         joined -= new_band
-        lower(new_band, excess, self.sampling_rate)
-        # A gain that changes leaves traces below the band.
         for channel in range(len(new_band)):
             own = slice(channel, channel + 1)
-            new_band[own] -= split_bands(new_band[own], bandwidth)
+            taken = new_band[own].copy()
+            lower(new_band[own], excess, self.sampling_rate)
+            taken -= new_band[own]
+            # A gain that changes leaves traces below the band.
+            new_band[own] += split_bands(taken, bandwidth)
         joined += new_band
         seconds = np.count_nonzero(excess) * BLOCK_S
         return (

@@ -2,6 +2,7 @@
 
 import inspect
 import math
+import textwrap
 from collections.abc import Callable
 from numbers import Integral, Real
 from typing import Any
@@ -63,7 +64,8 @@ def set_timesteps(scheduler: Any, num_inference_steps: int, device: torch.device
         scheduler.set_timesteps(int(num_inference_steps), device=device)
     # What a scheduler does with too few or too many steps can be almost anything.
     except (ValueError, IndexError, ZeroDivisionError, TypeError, RuntimeError) as error:
-        raise ValueError(f"{name} can't make num_inference_steps={num_inference_steps}: {error}") from error
+        reason = textwrap.shorten(str(error), 150)
+        raise ValueError(f"{name} can't make num_inference_steps={in_short(num_inference_steps)}: {reason}") from error
     timesteps = scheduler.timesteps
     if not len(timesteps) or len(timesteps) > 1 and timesteps[0] <= timesteps[-1]:
         raise ValueError(f"{name} doesn't go from noise to audio; accepted are schedulers whose timesteps fall.")
@@ -77,6 +79,17 @@ def takes(scheduler: Any, argument: str) -> bool:
 def is_finite(values: Tensor) -> bool:
     """Whether none of the values is NaN or infinite."""
     return bool(torch.isfinite(values).all())
+
+
+def check_callback(callback: Any, tensor_inputs: Any, accepted: list[str]) -> None:
+    """Raises ValueError unless a callback, if any, can be called with tensors of accepted names."""
+    if callback is not None and not callable(callback):
+        raise ValueError(f"callback_on_step_end is a {type(callback).__name__}; accepted is a function.")
+    if not isinstance(tensor_inputs, (list, tuple)) or not set(map(str, tensor_inputs)) <= set(accepted):
+        found = sorted(set(map(str, tensor_inputs)) - set(accepted)) if isinstance(tensor_inputs, (list, tuple)) else ""
+        raise ValueError(
+            f"callback_on_step_end_tensor_inputs has {found or in_short(tensor_inputs)}; accepted are {accepted}."
+        )
 
 
 def changed_latents(changed: Any, latents: Tensor) -> Tensor:

@@ -26,8 +26,8 @@ class AudioSRReport:
         action: "enhanced", "left_alone" (full band) or "silent"; "failed" where an adapter returns the original.
         reason: Why that was done.
         notes: What else the user should know: lossy shelves, holes, limits that were applied.
-        low_band_error_db: Difference from the input below the band edge, relative to the input there; None if nothing
-            was generated, or latents alone.
+        low_band_error_db: Difference from the input up to 250 Hz below the band edge, relative to the input there; at
+            most -50, or a note says why not. None if nothing was generated, or latents alone.
         level_change_db: RMS level of the output relative to the input's in dB; None if nothing was generated, or
             latents alone.
         peak: Largest absolute sample of the output; may exceed 1. None for latents.
