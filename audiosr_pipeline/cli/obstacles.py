@@ -18,10 +18,13 @@ SAMPLING_RATE = 48_000
 # Bytes per sample; of what is compressed fewer than come out of almost any audio.
 BYTES_PER_SAMPLE = {"PCM_16": 2.0, "PCM_24": 3.0, "FLOAT": 4.0, "VORBIS": 0.05}
 FLAC_SHARE = 0.2
+# Hardly any output has as many bytes for each of its input's. Where that fits, headers need not be read: some formats
+# have none that says the length.
+LARGEST_GROWTH = 1_000
 
 
 def find_obstacles(jobs: Sequence[Job], overwrite: bool) -> dict[Job, Exception]:
-    """What is in the way of each job that can't be carried out, before anything is read or loaded.
+    """What is in the way of each job that can't be carried out, before a model is loaded. Their folders are made.
 
     Raises:
         UsageError: If none of the outputs can be written, or they are larger than what is free.
@@ -33,16 +36,16 @@ def find_obstacles(jobs: Sequence[Job], overwrite: bool) -> dict[Job, Exception]
         except (OSError, ValueError) as error:
             obstacles[job] = error
     to_run = [job for job in jobs if job not in obstacles and job.output != STDOUT and (overwrite or not job.is_done)]
+    _check_space(to_run)
     reasons: dict[Path, OSError | None] = {}
     for job in to_run:
-        folder = _existing(job.output.parent)
+        folder = job.output.parent
         if folder not in reasons:
             reasons[folder] = _try_to_write(folder)
         if (reason := reasons[folder]) is not None:
             obstacles[job] = reason
-    if len(reasons) == 1 and (reason := next(iter(reasons.values()))) is not None:
-        raise UsageError(f"-o: {reason}; name another folder")
-    _check_space([job for job in to_run if job not in obstacles])
+    if reasons and None not in reasons.values():
+        raise UsageError(f"-o: {next(iter(reasons.values()))}; name another folder")
     return obstacles
 
 
@@ -79,6 +82,10 @@ def _check_space(jobs: Sequence[Job]) -> None:
     """Raises `UsageError` if all outputs together are larger than what is free."""
     needed: Counter[int] = Counter()
     folders = {}
+    num_bytes = sum(job.source.stat().st_size for job in jobs if job.source.is_file())
+    frees = [shutil.disk_usage(folder).free for folder in {_existing(job.output.parent) for job in jobs}]
+    if not frees or LARGEST_GROWTH * num_bytes < min(frees):
+        return
     for job in jobs:
         folder = _existing(job.output.parent)
         disk = folder.stat().st_dev
@@ -130,8 +137,9 @@ def _check_names(job: Job, overwrite: bool) -> None:
 
 
 def _try_to_write(folder: Path) -> OSError | None:
-    """Why a folder can't be written; None if it can."""
+    """Makes a folder and something in it; returns why that can't be done, None if it can."""
     try:
+        folder.mkdir(parents=True, exist_ok=True)
         made = tempfile.mkdtemp(prefix=PREFIX, suffix=SUFFIX, dir=folder)
     except OSError as error:
         return OSError(f"{folder} can't be written: {(error.strerror or str(error)).lower()}")

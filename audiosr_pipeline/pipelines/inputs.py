@@ -211,5 +211,6 @@ def in_short(value: Any) -> str:
     """A value as errors show it, whatever its length."""
     if isinstance(value, int) and not isinstance(value, bool) and value.bit_length() > 64:
         return f"an integer of {value.bit_length()} bits"
-    text = str(value)
+    # "16000" is not 16000, and an error has to show why.
+    text = repr(value) if isinstance(value, str) else str(value)
     return text if len(text) <= 80 else f"{text[:77]}..."

@@ -50,10 +50,10 @@ def assert_nothing_torn(reference: dict[str, bytes]) -> None:
 
 
 def assert_finished(reference: dict[str, bytes], command: list[str]) -> None:
-    """The command without a fault ends well, and leaves what it should and nothing hidden."""
+    """The command without a fault ends well, and leaves what it should and nothing hidden, nowhere."""
     assert run(*command) == 0
     assert {name: Path("out", name).read_bytes() for name in files("out")} == reference
-    assert not list(Path("out").rglob(".*"))
+    assert not list(Path().rglob(".*"))
 
 
 def num_operations(command: list[str]) -> int:

@@ -39,7 +39,7 @@ def unwritable(monkeypatch):
     return refuse
 
 
-@pytest.mark.parametrize("out", ["out", "out/new/deeper", "out/a.wav"])
+@pytest.mark.parametrize("out", ["out", "out/a.wav"])
 def test_a_folder_that_cannot_be_written_is_bad_usage_before_the_model_is_loaded(pipeline, capsys, unwritable, out):
     Path("out").mkdir()
     make_wav("a.wav")
@@ -54,6 +54,18 @@ def test_permissions_are_asked_of_the_system(pipeline, capsys):
     Path("out").mkdir(mode=0o500)
     make_wav("a.wav")
     assert "out can't be written" in bad_usage(capsys, "enhance", "a.wav", "-o", "out")
+
+
+def test_a_folder_that_cannot_be_made_is_bad_usage(pipeline, capsys, monkeypatch):
+    make_wav("a.wav")
+
+    def refuse(path, mode=0o777, *arguments):
+        raise OSError(30, "Read-only file system", str(path))
+
+    monkeypatch.setattr(os, "mkdir", refuse)
+    message = bad_usage(capsys, "enhance", "a.wav", "-o", "out/deep")
+    assert "-o: out/deep can't be written: read-only file system" in message
+    assert pipeline.calls == []
 
 
 def test_one_folder_that_cannot_be_written_fails_its_files_alone_and_unread(pipeline, capsys, unwritable):
@@ -133,3 +145,11 @@ def test_a_disk_that_fills_up_ends_each_further_file_before_its_work(pipeline, c
         type(pipeline).__call__ = call
     assert files("out") == ["a.wav"] and len(pipeline.calls) == 3
     assert "in/b.wav: out has 0.0 MB left" in capsys.readouterr().err
+
+
+def test_headers_are_not_read_where_there_is_room_for_all(pipeline, free, monkeypatch):
+    """Of some formats the length is known only once all is decoded."""
+    make_wav("a.wav")
+    free(10**9)
+    monkeypatch.setattr(obstacles, "audio_length", None)
+    assert run("enhance", "a.wav", "-o", "out") == 0

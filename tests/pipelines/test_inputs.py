@@ -372,3 +372,8 @@ def test_a_bad_argument_is_a_value_error_that_says_what_is_accepted(tiny_pipelin
 def test_the_lowest_rate_limits_the_cutoff(tiny_pipeline):
     with pytest.raises(ValueError, match="Nyquist frequency 4000 Hz of the lowest rate"):
         tiny_pipeline([{"audio": MONO, "sampling_rate": rate} for rate in (16_000, 8_000)], cutoff_freq=5_000)
+
+
+def test_a_rate_as_text_is_shown_as_text():
+    with pytest.raises(ValueError, match="sampling_rate='16000' for audio; accepted are whole rates"):
+        load_clips(np.zeros(100, np.float32), "16000")
