@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
-from audiosr_pipeline.audio_io import read_audio, write_audio
+from audiosr_pipeline.audio_io import AudioFileError, read_audio, write_audio
 from audiosr_pipeline.dsp.resample import resample
 from audiosr_pipeline.evaluate import named_files
 from audiosr_pipeline.pipelines.audiosr import AudioSRPipeline
@@ -180,6 +180,8 @@ def rebuild_study(manifest: Path | str, output: Path | str, show_progress: bool 
             for before in (item for item in recorded["items"] if item["generator"] == item_set.generator):
                 try:
                     item = builder.make(item_set, render, before["item"], before["prompt"])
+                except _NotWrittenError:
+                    raise
                 # Whatever is wrong with one source, the others are to be named too.
                 except Exception as error:
                     changed.append(f"{before['generator']}, {before['item']}: {_reason(error)}")
@@ -200,6 +202,10 @@ def rebuild_study(manifest: Path | str, output: Path | str, show_progress: bool 
             changed = ["the order of trials"]
         _check_unchanged("stimuli", changed, recorded["versions"])
     return rebuilt
+
+
+class _NotWrittenError(OSError):
+    """A stimulus can't be written: that is no fault of its item, and the study isn't built without it."""
 
 
 class _Builder:
@@ -355,7 +361,10 @@ class _Builder:
         """Writes a stimulus and its record; returns its blinded name."""
         plain = f"{self._settings.seed}/{generator}/{item}/{role}{number}/{system}"
         name = hashlib.sha256(plain.encode()).hexdigest()[:12]
-        write_audio(self._path(name), stimulus.audio, SAMPLING_RATE, SUBTYPE)
+        try:
+            write_audio(self._path(name), stimulus.audio, SAMPLING_RATE, SUBTYPE)
+        except AudioFileError as error:
+            raise _NotWrittenError(str(error)) from error
         self._stimuli.append(
             {
                 "stimulus": name,
@@ -414,6 +423,8 @@ def _fill(
             items.append(builder.make(item_set, render, name, prompts[name]))
             num_in_a_row = 0
             progress.update()
+        except _NotWrittenError:
+            raise
         # Whatever is wrong with one item, the others can still be used.
         except Exception as error:
             reason = _reason(error)
