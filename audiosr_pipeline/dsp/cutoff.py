@@ -1,7 +1,12 @@
 """Two frequencies of a clip: where its energy ends (the roll-off) and where its content ends (the band edge)."""
 
+from dataclasses import dataclass
+
 import numpy as np
 from scipy import fft, ndimage, signal
+
+from audiosr_pipeline.dsp.folding import find_folding
+from audiosr_pipeline.dsp.images import find_images
 
 N_FFT = 2_048
 HOP_LENGTH = 512
@@ -20,6 +25,15 @@ SMOOTHING_HZ = 150.0
 # to fall, and 60 dB and more below the spectrum's peak, where the quiet highs of dark sounds may be content still.
 RESIDUE_BELOW_BAND_DB = 20.0
 RESIDUE_BELOW_PEAK_DB = 60.0
+# Low-rate transform coders leave the side lobes of their window above a wall: a skirt that falls by 10 dB and more in an
+# octave. It begins 24 dB and more below nearly all of the band that ends a tenth lower, which no spectrum without a wall
+# does unless it is a tone's, and 45 dB and more below the peak.
+WALL_DB = 24.0
+SKIRT_BELOW_PEAK_DB = 45.0
+SKIRT_FALL_DB = 6.0
+LOWEST_WALL_HZ = 2_000.0
+# Where folding begins lower than here, what lies above is made up at all times; from higher on, in most frames.
+HIGHEST_FOLDING_HZ = 12_000.0
 # Dither with shaped noise gathers at the Nyquist frequency; below it there is then nothing, for half an octave or more.
 SHAPED_NOISE_GAP_OCTAVES = 0.5
 
@@ -45,25 +59,60 @@ def find_cutoff(audio: np.ndarray, sampling_rate: int = 48_000) -> float:
     return float(np.searchsorted(total, ROLL_OFF * total[-1]) * sampling_rate / N_FFT)
 
 
+@dataclass(frozen=True)
+class BandEdge:
+    """Where a clip's content ends.
+
+    Args:
+        frequency: The band edge in Hz.
+        old_rate: Rate in Hz that the clip once had, if what lies above the edge is images (`find_images`).
+        folding: Border in Hz from which on what lies there is folded (`find_folding`).
+    """
+
+    frequency: float
+    old_rate: float | None = None
+    folding: float | None = None
+
+
 def find_bandwidth(audio: np.ndarray, sampling_rate: int = 48_000) -> float:
-    """Band edge: the highest frequency with content that isn't the skirt of a low-pass, nor the residue above it.
+    """Band edge: the highest frequency with content that isn't made up from what lies below. See `find_band_edge`."""
+    return find_band_edge(audio, sampling_rate).frequency
+
+
+def find_band_edge(audio: np.ndarray, sampling_rate: int = 48_000) -> BandEdge:
+    """Band edge: the highest frequency with content that is neither a low-pass's skirt, nor residue, nor made up.
 
     A frequency has content if the long-term power there is within 90 dB of the peak and above the noise that rounding
     to 16 bit makes. It is on a skirt if it lies 8 dB or more below the band that ends a tenth of it lower. It is
     residue if, from there up, all lies 20 dB or more below that band and 60 dB or more below the peak; so is what
-    reaches up to the Nyquist frequency, 60 dB or more below the peak, above half an octave without content. The edge is
-    where the level is still within 3 dB of the band.
+    reaches up to the Nyquist frequency, 60 dB or more below the peak, above half an octave without content; and so is
+    what falls on behind a wall of 24 dB. The edge is where the level is still within 3 dB of the band. Nor does it lie
+    above half the rate from which samples were repeated or linearly interpolated, nor above 12 kHz or less where Opus
+    has folded what lies higher.
 
     Args:
         audio: Waveforms `(channels, num_samples)`.
         sampling_rate: Their rate in Hz.
 
     Returns:
-        The band edge in Hz, at most the Nyquist frequency; 0 for silence.
+        The band edge, at most the Nyquist frequency, and what made it lower; 0 for silence.
     """
     _, power = _long_term_spectrum(audio)
     if power.max() == 0:
-        return 0.0
+        return BandEdge(0.0)
+    edge = _spectral_edge(power, sampling_rate)
+    old_rate = find_images(audio, sampling_rate, edge)
+    if old_rate is not None:
+        power[round(old_rate / 2 / sampling_rate * N_FFT) :] = 0.0
+        return BandEdge(_spectral_edge(power, sampling_rate), old_rate=old_rate)
+    folding = find_folding(audio, sampling_rate) if edge > HIGHEST_FOLDING_HZ else None
+    if folding is not None and folding <= HIGHEST_FOLDING_HZ:
+        edge = folding
+    return BandEdge(edge, folding=folding)
+
+
+def _spectral_edge(power: np.ndarray, sampling_rate: int) -> float:
+    """Where the content of a long-term spectrum ends, in Hz."""
     bin_hz = sampling_rate / N_FFT
     threshold = power.max() * 10 ** (-DYNAMIC_RANGE_DB / 10)
     rounding_power = (2.0**-15) ** 2 / 12 * (signal.get_window("hann", N_FFT) ** 2).sum()
@@ -75,7 +124,7 @@ def find_bandwidth(audio: np.ndarray, sampling_rate: int = 48_000) -> float:
     smoothed = ndimage.uniform_filter1d(np.where(present, power, 0.0), round(SMOOTHING_HZ / bin_hz))
     level_db = 10 * np.log10(np.maximum(smoothed, 0.01 * threshold))
     present[_find_shaped_noise(present, level_db) :] = False
-    present[_find_residue(level_db, bin_hz) :] = False
+    present[min(_find_residue(level_db, bin_hz), _find_side_lobes(level_db, bin_hz)) :] = False
     for edge in np.flatnonzero(present)[::-1]:
         expected_db = _extrapolate(level_db, edge)
         if level_db[edge] > expected_db[-1] - CLIFF_DB:
@@ -98,6 +147,24 @@ def _find_residue(level_db: np.ndarray, bin_hz: float) -> int:
         if loudest_above[start] <= band_db - RESIDUE_BELOW_BAND_DB:
             return int(start)
     return len(level_db)
+
+
+def _find_side_lobes(level_db: np.ndarray, bin_hz: float) -> int:
+    """The lowest bin from which on all is a skirt that falls on behind a wall; `len(level_db)` if none is."""
+    num_bins = len(level_db)
+    loudest_above = np.maximum.accumulate(level_db[::-1])[::-1]
+    for edge in range(int(LOWEST_WALL_HZ / bin_hz), int(num_bins / 1.1)):
+        start = int(1.1 * edge) + 1
+        if start >= num_bins or loudest_above[start] > loudest_above[0] - SKIRT_BELOW_PEAK_DB:
+            continue
+        # Nearly all of it: between two partials a spectrum is as low as behind the upper one.
+        band_db = np.quantile(level_db[int(0.85 * edge) : int(0.97 * edge) + 1], 0.1)
+        octave_above = loudest_above[min(2 * start, num_bins - 1)]
+        if loudest_above[start] <= min(band_db - WALL_DB, loudest_above[0] - SKIRT_BELOW_PEAK_DB) and (
+            octave_above <= loudest_above[start] - SKIRT_FALL_DB
+        ):
+            return start
+    return num_bins
 
 
 def _find_shaped_noise(present: np.ndarray, level_db: np.ndarray) -> int:
