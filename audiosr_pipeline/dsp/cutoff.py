@@ -25,15 +25,18 @@ SMOOTHING_HZ = 150.0
 # to fall, and 60 dB and more below the spectrum's peak, where the quiet highs of dark sounds may be content still.
 RESIDUE_BELOW_BAND_DB = 20.0
 RESIDUE_BELOW_PEAK_DB = 60.0
-# Low-rate transform coders leave the side lobes of their window above a wall: a skirt that falls by 10 dB and more in an
-# octave. It begins 24 dB and more below nearly all of the band that ends a tenth lower, which no spectrum without a wall
-# does unless it is a tone's, and 45 dB and more below the peak.
+# Low-rate transform coders leave the side lobes of their window above a wall: a skirt that falls by 10 dB and more in
+# an octave. It begins 24 dB and more below nearly all of the band that ends a tenth lower, which no spectrum without a
+# wall does unless it is a tone's, and 45 dB and more below the peak.
 WALL_DB = 24.0
 SKIRT_BELOW_PEAK_DB = 45.0
 SKIRT_FALL_DB = 6.0
 LOWEST_WALL_HZ = 2_000.0
 # Where folding begins lower than here, what lies above is made up at all times; from higher on, in most frames.
 HIGHEST_FOLDING_HZ = 12_000.0
+OPUS_EDGE_HZ, OPUS_BESIDE_HZ, OPUS_WALL_DB = 20_000.0, 500.0, 6.0
+# What linear interpolation takes at the old Nyquist frequency; repetition takes half.
+DROOP_DB = 7.8
 # Dither with shaped noise gathers at the Nyquist frequency; below it there is then nothing, for half an octave or more.
 SHAPED_NOISE_GAP_OCTAVES = 0.5
 
@@ -52,7 +55,7 @@ def find_cutoff(audio: np.ndarray, sampling_rate: int = 48_000) -> float:
     Returns:
         The roll-off in Hz; 0 for silence.
     """
-    magnitude, _ = _long_term_spectrum(audio)
+    magnitude, _ = long_term_spectrum(audio)
     total = np.cumsum(magnitude)
     if total[-1] == 0:
         return 0.0
@@ -97,18 +100,39 @@ def find_band_edge(audio: np.ndarray, sampling_rate: int = 48_000) -> BandEdge:
     Returns:
         The band edge, at most the Nyquist frequency, and what made it lower; 0 for silence.
     """
-    _, power = _long_term_spectrum(audio)
+    _, power = long_term_spectrum(audio)
     if power.max() == 0:
         return BandEdge(0.0)
     edge = _spectral_edge(power, sampling_rate)
     old_rate = find_images(audio, sampling_rate, edge)
     if old_rate is not None:
-        power[round(old_rate / 2 / sampling_rate * N_FFT) :] = 0.0
-        return BandEdge(_spectral_edge(power, sampling_rate), old_rate=old_rate)
-    folding = find_folding(audio, sampling_rate) if edge > HIGHEST_FOLDING_HZ else None
+        return BandEdge(_edge_below_images(power, old_rate / 2, sampling_rate), old_rate=old_rate)
+    folding = find_folding(audio, sampling_rate) if _ends_as_opus(power, sampling_rate) else None
     if folding is not None and folding <= HIGHEST_FOLDING_HZ:
         edge = folding
     return BandEdge(edge, folding=folding)
+
+
+def _ends_as_opus(power: np.ndarray, sampling_rate: int) -> bool:
+    """Whether there is a wall at 20 kHz, above which Opus codes nothing."""
+    if sampling_rate < 2 * (OPUS_EDGE_HZ + 2 * OPUS_BESIDE_HZ):
+        return False
+    edge, width = (round(frequency * N_FFT / sampling_rate) for frequency in (OPUS_EDGE_HZ, OPUS_BESIDE_HZ))
+    below, above = power[edge - 2 * width : edge - width // 2].mean(), power[edge + width : edge + 2 * width].mean()
+    return below > above * 10 ** (OPUS_WALL_DB / 10)
+
+
+def _edge_below_images(power: np.ndarray, axis: float, sampling_rate: int) -> float:
+    """Where the content ends of a long-term spectrum that is mirrored about `axis`, in Hz."""
+    bin_hz = sampling_rate / N_FFT
+    axis_bin = round(axis / bin_hz)
+    level_db = 10 * np.log10(np.maximum(ndimage.uniform_filter1d(power, round(SMOOTHING_HZ / bin_hz)), 1e-30))
+    expected_db = _extrapolate(level_db, axis_bin)
+    start = axis_bin - len(expected_db) + 1
+    shoulder = np.flatnonzero(level_db[start : axis_bin + 1] >= expected_db - CLIFF_DB - DROOP_DB)
+    if len(shoulder):
+        return float(start + shoulder[-1]) * bin_hz
+    return _spectral_edge(np.where(np.arange(len(power)) < axis_bin, power, 0.0), sampling_rate)
 
 
 def _spectral_edge(power: np.ndarray, sampling_rate: int) -> float:
@@ -158,13 +182,19 @@ def _find_side_lobes(level_db: np.ndarray, bin_hz: float) -> int:
         if start >= num_bins or loudest_above[start] > loudest_above[0] - SKIRT_BELOW_PEAK_DB:
             continue
         # Nearly all of it: between two partials a spectrum is as low as behind the upper one.
-        band_db = np.quantile(level_db[int(0.85 * edge) : int(0.97 * edge) + 1], 0.1)
+        band_db = _lowest_tenth(level_db[int(0.85 * edge) : int(0.97 * edge) + 1])
         octave_above = loudest_above[min(2 * start, num_bins - 1)]
         if loudest_above[start] <= min(band_db - WALL_DB, loudest_above[0] - SKIRT_BELOW_PEAK_DB) and (
             octave_above <= loudest_above[start] - SKIRT_FALL_DB
         ):
             return start
     return num_bins
+
+
+def _lowest_tenth(level_db: np.ndarray) -> float:
+    """The level that a tenth of the bins lies below."""
+    rank = len(level_db) // 10
+    return np.partition(level_db, rank)[rank]
 
 
 def _find_shaped_noise(present: np.ndarray, level_db: np.ndarray) -> int:
@@ -191,7 +221,7 @@ def _extrapolate(level_db: np.ndarray, edge: int) -> np.ndarray:
     return upper + slope * np.log2(np.maximum(bins, 1) / max(0.825 * edge, 1))
 
 
-def _long_term_spectrum(audio: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def long_term_spectrum(audio: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Sum of the STFT magnitude, and mean of its power, over frames and channels, without DC: two `(num_bins,)`."""
     magnitude = np.zeros(N_FFT // 2 + 1)
     power = np.zeros(N_FFT // 2 + 1)

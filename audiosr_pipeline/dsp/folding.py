@@ -21,6 +21,8 @@ ACTIVE_DB = 20.0
 # uppermost has: in clicks that echo.
 LEAST_SHARE = {8_000: 0.25, 9_600: 0.25, 12_000: 0.04, 15_600: 0.15}
 OVER_CHANCE = 3.0
+# In a short clip two frames would be a share.
+FEWEST_COPIES = 5
 LOWEST_SURE_HZ = 12_000
 QUIET_CHANNEL_DB = 60.0
 
@@ -92,6 +94,8 @@ def _is_folded(spectra: np.ndarray, low: float, high: float) -> bool:
     steps = round(GRID_HZ / BIN_HZ)
     remainder = shifts[best] % steps
     on_grid = np.minimum(remainder, steps - remainder) <= 1
+    if (is_copy & on_grid).sum() < FEWEST_COPIES:
+        return False
     share, share_off = (is_copy & on_grid).mean(), (is_copy & ~on_grid).mean()
     if low < LOWEST_SURE_HZ:
         # What is coded in loud moments alone is content still.

@@ -1,4 +1,4 @@
-"""Images: the mirrored spectrum that repeating or linearly interpolating samples leaves above an old Nyquist frequency."""
+"""Images: the mirrored spectrum that repeated or linearly interpolated samples have above an old Nyquist frequency."""
 
 import numpy as np
 from scipy import fft, signal
@@ -14,8 +14,8 @@ FEWEST_BINS = 12
 # Images have 0.8 and more, those of fractional repetition 0.5, as part of them is an alias; chance has 0.15, tones up
 # to 0.4, but about other axes too.
 COHERENCE = 0.45
-ADVANTAGE = 1.6
-BESIDE_HZ = (25.0, 50.0, 75.0, 100.0, 125.0, 162.5, 200.0, 250.0, 500.0)
+ADVANTAGE = 1.3
+BESIDE_HZ = (25.0, 50.0, 75.0, 100.0, 125.0, 162.5, 200.0, 250.0, 400.0, 500.0)
 ABOVE_ROUNDING_DB, DYNAMIC_RANGE_DB = 6.0, 90.0
 QUIET_CHANNEL_DB = 60.0
 # Images that reach less far above the axis don't matter.
@@ -49,10 +49,13 @@ def find_images(audio: np.ndarray, sampling_rate: int = 48_000, edge: float | No
         for channel, energy in zip(audio, energies, strict=True)
         if energy > energies.max() * 10 ** (-QUIET_CHANNEL_DB / 10)
     ]
-    window_power = (signal.get_window("hann", n_window) ** 2).sum()
+    rounding_power = (2.0**-15) ** 2 / 12 * (signal.get_window("hann", n_window) ** 2).sum()
+    has_content = [_has_content(spectra, rounding_power) for spectra in groups]
     highest = sampling_rate / 2 if edge is None else edge
     for old_rate in OLD_RATES:
-        if old_rate / 2 < HIGHEST_AXIS * highest and all(_has_images(spectra, old_rate, window_power, sampling_rate) for spectra in groups):
+        if old_rate / 2 < HIGHEST_AXIS * highest and all(
+            _has_images(spectra, content, old_rate) for spectra, content in zip(groups, has_content, strict=True)
+        ):
             return float(old_rate)
     return None
 
@@ -67,35 +70,38 @@ def _groups(channel: np.ndarray, n_window: int, hop_length: int, group_samples: 
     return fft.rfft(frames, axis=-1)
 
 
-def _has_images(spectra: np.ndarray, old_rate: float, window_power: float, sampling_rate: int) -> bool:
+def _has_content(spectra: np.ndarray, rounding_power: float) -> np.ndarray:
+    """Which bins have content: above the noise of 16-bit rounding, and within 90 dB of the peak."""
+    power = (np.abs(spectra) ** 2).mean((0, 1))
+    threshold = power.max() * 10 ** (-DYNAMIC_RANGE_DB / 10)
+    rounding_threshold = rounding_power * 10 ** (ABOVE_ROUNDING_DB / 10)
+    return power > (max(threshold, rounding_threshold) if power.max() > rounding_threshold else threshold)
+
+
+def _has_images(spectra: np.ndarray, has_content: np.ndarray, old_rate: float) -> bool:
     """Whether the coherence about half the old rate is high, and about no axis beside it nearly as high."""
-    coherence = _mirror_coherence(spectra, old_rate, window_power, sampling_rate)
+    coherence = _mirror_coherence(spectra, has_content, old_rate)
     if coherence < COHERENCE:
         return False
     beside = [
-        _mirror_coherence(spectra, old_rate + 2 * sign * offset, window_power, sampling_rate)
+        _mirror_coherence(spectra, has_content, old_rate + 2 * sign * offset)
         for offset in BESIDE_HZ
         for sign in (-1, 1)
     ]
     return coherence > ADVANTAGE * max(beside)
 
 
-def _mirror_coherence(spectra: np.ndarray, old_rate: float, window_power: float, sampling_rate: int) -> float:
+def _mirror_coherence(spectra: np.ndarray, has_content: np.ndarray, old_rate: float) -> float:
     """Mean coherence, over bins with content on both sides and over groups, of `f` with `old_rate - f`; 0 without."""
     total = round(old_rate / BIN_HZ)
-    low = np.arange(round(GUARD_HZ / BIN_HZ), (total - round(2 * GUARD_HZ / BIN_HZ)) // 2 + 1)
-    low = low[total - low < spectra.shape[-1] - round(GUARD_HZ / BIN_HZ)]
-    power = (np.abs(spectra) ** 2).mean((0, 1))
-    rounding = (2.0**-15) ** 2 / 12 * window_power * 10 ** (ABOVE_ROUNDING_DB / 10)
-    threshold = power.max() * 10 ** (-DYNAMIC_RANGE_DB / 10)
-    if power.max() > rounding:
-        threshold = max(threshold, rounding)
-    low = low[np.minimum(power[low], power[total - low]) > threshold]
+    guard = round(GUARD_HZ / BIN_HZ)
+    low = np.arange(guard, total // 2 - guard + 1)
+    low = low[total - low < len(has_content) - guard]
+    low = low[has_content[low] & has_content[total - low]]
     if len(low) < FEWEST_BINS:
         return 0.0
     below, above = spectra[..., low], spectra[..., total - low]
-    turn = np.exp(-2j * np.pi * old_rate * HOP_S * np.arange(GROUP_FRAMES))[:, None]
+    turn = np.exp(-2j * np.pi * old_rate * HOP_S * np.arange(GROUP_FRAMES)).astype(np.complex64)[:, None]
     product = np.abs((below * above * turn).sum(1)) ** 2
-    power_below, power_above = ((np.abs(side) ** 2).sum(1) for side in (below, above))
-    # Groups that are silent say nothing; where they are half silent, the loud frames count.
-    return float((product / np.maximum(power_below * power_above, 1e-30)).mean())
+    power = (np.abs(below) ** 2).sum(1) * (np.abs(above) ** 2).sum(1)
+    return float((product / np.maximum(power, 1e-30)).mean())

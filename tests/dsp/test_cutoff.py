@@ -218,3 +218,23 @@ def test_blocks_do_not_show(monkeypatch):
     whole = find_cutoff(audio), find_bandwidth(audio)
     monkeypatch.setattr("audiosr_pipeline.dsp.cutoff.BLOCK_FRAMES", 7)
     assert (find_cutoff(audio), find_bandwidth(audio)) == whole
+
+
+@pytest.mark.parametrize("cutoff_freq", [3_200, 3_900, 8_000])
+@pytest.mark.parametrize("wall_db", [30, 40, 50])
+@pytest.mark.parametrize("per_octave_db", [-10, -20])
+def test_the_side_lobes_behind_a_low_rate_coders_wall_are_not_content(cutoff_freq, wall_db, per_octave_db):
+    """Speech that AAC codes at 12-24 kbit/s falls by 12 dB per octave up to its wall, and goes on falling behind it."""
+
+    def level_db(frequency: np.ndarray) -> np.ndarray:
+        speech_db = -12 * np.log2(np.maximum(frequency, 500) / 500)
+        skirt_db = -wall_db + per_octave_db * np.log2(np.maximum(frequency, cutoff_freq) / cutoff_freq)
+        return speech_db + np.where(frequency < cutoff_freq, 0, skirt_db)
+
+    # One STFT bin, and half the smoothing where the speech itself falls.
+    assert find_bandwidth(shaped(level_db)) == pytest.approx(cutoff_freq, abs=100)
+
+
+def test_a_steady_floor_behind_a_wall_is_content():
+    """What does not fall on is no side lobe: the hiss of a room, or what was mixed with a telephone's voice."""
+    assert find_bandwidth(shaped(lambda frequency: np.where(frequency < 3_400, 0, -50))) > 23_500

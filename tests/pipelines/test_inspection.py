@@ -138,3 +138,26 @@ def test_cutoff_and_bandwidth_are_found_once_for_all_channels(loud_pipeline):
     assert both.bandwidth == pytest.approx(9_000, rel=0.02)
     swapped = report_of(loud_pipeline, np.concatenate([wide, narrow]), 48_000)
     assert (swapped.cutoff_freq, swapped.bandwidth) == (both.cutoff_freq, both.bandwidth)
+
+
+def test_images_of_naive_upsampling_are_replaced_and_said(loud_pipeline):
+    audio = np.repeat(noise(1.0, 16_000, tilt_db=-3), 3, axis=1)
+    report = report_of(loud_pipeline, audio, 48_000)
+    assert report.action == "enhanced" and report.bandwidth == pytest.approx(8_000, rel=0.02)
+    (note,) = [note for note in report.notes if "images of 16000 Hz audio" in note]
+    assert "--cutoff-freq" in note
+
+
+@pytest.mark.parametrize("sampling_rate", [16_000, 48_000])
+def test_dithered_silence_is_silent(loud_pipeline, sampling_rate):
+    rng = np.random.default_rng(0)
+    audio = np.rint(rng.random((1, sampling_rate)) - rng.random((1, sampling_rate))).astype(np.int16)
+    out = loud_pipeline([audio], sampling_rate)
+    assert out.reports[0].action == "silent" and "dither" in out.reports[0].reason
+    assert not out.generated.any()
+
+
+def test_what_is_a_guess_names_the_remedy(loud_pipeline):
+    for cutoff_freq in (12_000, 20_000):
+        report = report_of(loud_pipeline, band_limited(noise(1.0), cutoff_freq), 48_000, on_full_band="run")
+        assert any("cutoff_freq (--cutoff-freq)" in note for note in report.notes)
