@@ -19,7 +19,7 @@ ACTIVE_DB = 20.0
 # Of sounds of their own, next to no frame has a copy at Opus's distances between 12 and 15.6 kHz; of folded ones 4 % in
 # the worst case, as most frames lie across two of the codec's. The narrow bands below have more by chance, and the
 # uppermost has: in clicks that echo.
-LEAST_SHARE = {8_000: 0.25, 9_600: 0.25, 12_000: 0.04, 15_600: 0.15}
+LEAST_SHARE: dict[float, float] = {8_000: 0.25, 9_600: 0.25, 12_000: 0.04, 15_600: 0.15}
 OVER_CHANCE = 3.0
 # In a short clip two frames would be a share.
 FEWEST_COPIES = 5
