@@ -1,16 +1,11 @@
 """The input's low band put back: into the mel spectrogram, and into the waveform."""
 
 import numpy as np
-import torch
 from scipy import signal
 from torch import Tensor
 
 TRANSITION_HZ = 250.0
 STOP_DB = 90.0
-# Mel bins on each side of a cutoff whose levels are compared: 0.2 octaves at 4 kHz, 0.1 at 16.
-NUM_BESIDE = 6
-# In nepers: 3 dB. In nine of ten recordings the level rises by less across 8 kHz, and in three of four across 4 kHz.
-HIGHEST_RISE = 0.345
 BLOCK_SAMPLES = 1 << 18
 
 
@@ -42,33 +37,6 @@ def replace_low_mel(mel: Tensor, input_mel: Tensor, cutoff_freq: float, mel_edge
     return replaced
 
 
-def limit_rise(mel: Tensor, input_mel: Tensor, cutoff_freq: float, mel_edges: np.ndarray) -> None:
-    """Lowers, in place, a generated band that begins more than 3 dB louder than the input ends, averaged over the clip.
-
-    A sound whose own spectrum falls towards its band edge looks like one that a gentle filter has made fall, and the
-    model makes up for the filter. What is too much is taken off at the cutoff, and less and less of it up to an octave
-    above. One gain for the whole clip and all its channels: its course and its panning stay.
-
-    Args:
-        mel: Generated log-mel `(rows, 1, num_frames, n_mels)`.
-        input_mel: Log-mel of the low-passed input, same shape, on any device.
-        cutoff_freq: Frequency in Hz.
-        mel_edges: See `num_low_mels`.
-    """
-    low = num_low_mels(cutoff_freq, mel_edges)
-    above, below = mel[..., low : low + NUM_BESIDE], input_mel[..., max(0, low - NUM_BESIDE) : low]
-    if not above.numel() or not below.numel():
-        return
-    rise = (_mean_level(above) - _mean_level(below).to(mel.device) - HIGHEST_RISE).clamp(min=0)
-    high = num_low_mels(2 * cutoff_freq, mel_edges)
-    mel[..., low:high] -= rise * torch.linspace(1, 0, high - low, device=mel.device)
-
-
-def _mean_level(mel: Tensor) -> Tensor:
-    """Level of the mean power of mel bins, in nepers."""
-    return (2 * mel).exp().mean().log() / 2
-
-
 def split_bands(
     audio: np.ndarray, bandwidth: float, sampling_rate: int = 48_000, out: np.ndarray | None = None
 ) -> np.ndarray:
@@ -95,12 +63,14 @@ def split_bands(
     margin = len(taps) // 2
     # In blocks: one convolution of ten minutes would need several copies of them in double precision.
     for channel, filtered in zip(audio, low, strict=True):
+        # Beyond its ends a clip goes on as its mirror image: silence there would be a step, which lies in all bands.
+        after = np.pad(channel[-margin:].astype(np.float64), (0, margin), "symmetric")[-margin:]
         # What comes before a block, which may have been overwritten.
-        before = np.zeros(margin)
+        before = np.pad(channel[:margin].astype(np.float64), (margin, 0), "symmetric")[:margin]
         for start in range(0, len(channel), BLOCK_SAMPLES):
             stop = min(start + BLOCK_SAMPLES, len(channel))
             last = min(len(channel), stop + margin)
-            block = np.concatenate([before, channel[start:last], np.zeros(margin - (last - stop))])
+            block = np.concatenate([before, channel[start:last], after[: margin - (last - stop)]])
             before = block[stop - start : stop - start + margin]
             filtered[start:stop] = signal.fftconvolve(block, taps, mode="valid")
     return low

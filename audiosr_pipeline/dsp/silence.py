@@ -20,19 +20,24 @@ def silence_gate(audio: np.ndarray, sampling_rate: int = 48_000) -> np.ndarray:
     Returns:
         Gain `(num_samples,)`, float32.
     """
-    silent = np.ones(audio.shape[-1], bool)
-    for channel in audio:
-        silent &= np.abs(channel) < SILENCE_LEVEL
-    runs = np.flatnonzero(np.diff(silent, prepend=False, append=False)).reshape(-1, 2)
-    gate = np.ones(len(silent), np.float32)
+    gate = np.ones(audio.shape[-1], np.float32)
     fade = np.linspace(1, 0, round(FADE_S * sampling_rate), dtype=np.float32)
-    for start, stop in runs[runs[:, 1] - runs[:, 0] >= round(SHORTEST_S * sampling_rate)]:
+    for start, stop in silent_runs(audio, sampling_rate):
         gate[start:stop] = 0
         if start > 0:
             gate[start : start + len(fade)] = fade
         if stop < len(gate):
             gate[stop - len(fade) : stop] = fade[::-1]
     return gate
+
+
+def silent_runs(audio: np.ndarray, sampling_rate: int = 48_000) -> np.ndarray:
+    """First sample of each digital silence (see `silence_gate`), and the first one after it: `(num_runs, 2)`."""
+    silent = np.ones(audio.shape[-1], bool)
+    for channel in audio:
+        silent &= np.abs(channel) < SILENCE_LEVEL
+    runs = np.flatnonzero(np.diff(silent, prepend=False, append=False)).reshape(-1, 2)
+    return runs[runs[:, 1] - runs[:, 0] >= round(SHORTEST_S * sampling_rate)]
 
 
 def fade_ends(gain: np.ndarray, sampling_rate: int = 48_000, fade_s: float = FADE_S) -> np.ndarray:

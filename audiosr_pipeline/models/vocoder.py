@@ -8,6 +8,12 @@ from torch import Tensor, nn
 from audiosr_pipeline.models.feature_extractor import mel_filter_bank
 from audiosr_pipeline.models.stft import inverse_stft, noise_spectrum, white_noise
 
+# Mel bins whose level is kept together; how much is added to it at most, 17 dB; and below what it stays as it is. In
+# nepers, as mel spectrograms are.
+BAND_MELS = 4
+MAX_MISSING = 2.0
+FAINTEST = -11.0
+
 
 class ISTFTVocoder(ModelMixin, ConfigMixin):
     """Vocoder that predicts an STFT and inverts it, after Vocos (arXiv:2306.00814).
@@ -62,6 +68,7 @@ class ISTFTVocoder(ModelMixin, ConfigMixin):
         # is named, because torch's default is half precision while such a model is loaded.
         window = torch.hann_window(n_fft, dtype=torch.float32)
         self.interpolation, self.offset, self.window, self.noise = interpolation, offset, window, white_noise()
+        self.mel_filters = mel_filter_bank(sampling_rate, n_fft, n_mels, f_min, f_max)
 
     def forward(self, mel: Tensor, first_frame: int = 0) -> Tensor:
         """Synthesises a waveform.
@@ -87,7 +94,20 @@ class ISTFTVocoder(ModelMixin, ConfigMixin):
             mel.device
         )
         spectrum = magnitude * ((1 - share) * phase / phase.abs().clamp(min=1e-6) + share * noise)
+        spectrum = spectrum * self._missing_level(mel.float(), spectrum).exp()
         return inverse_stft(spectrum, self.window, self.config.hop_length)
+
+    def _missing_level(self, mel: Tensor, spectrum: Tensor) -> Tensor:
+        """What a spectrum lacks of the level of its mel spectrogram, `(batch, num_frames, n_fft // 2 + 1)`, in nepers.
+
+        Of bands of four mel bins; between their centres it goes from the one's to the other's. Recordings that ended at
+        a coder's edge teach the network to make too little above it. What is near the mel spectrogram's floor stays.
+        """
+        made = (spectrum.abs() @ self.mel_filters.to(mel.device)).clamp(min=1e-8).log()
+        wanted = _band_level(mel)
+        missing = (wanted - _band_level(made)).clamp(0, MAX_MISSING) * (wanted > FAINTEST)
+        per_mel = nn.functional.interpolate(missing, scale_factor=BAND_MELS, mode="linear")
+        return per_mel @ self.interpolation.to(mel.device)
 
 
 class ConvNeXtBlock(nn.Module):
@@ -105,6 +125,11 @@ class ConvNeXtBlock(nn.Module):
         update = self.norm(self.depthwise(hidden.mT).mT)
         update = self.project(nn.functional.gelu(self.expand(update)))
         return hidden + self.scale * update
+
+
+def _band_level(mel: Tensor) -> Tensor:
+    """Level of the mean power of bands of mel bins, in nepers: `(batch, num_frames, band)`."""
+    return (2 * mel).exp().unflatten(-1, (-1, BAND_MELS)).mean(-1).log() / 2
 
 
 def mel_to_linear(sampling_rate: int, n_fft: int, n_mels: int, f_min: float, f_max: float) -> tuple[Tensor, Tensor]:

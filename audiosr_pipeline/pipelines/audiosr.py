@@ -28,16 +28,19 @@ from torch.nn.functional import avg_pool2d
 from transformers import SpeechT5HifiGan
 
 from audiosr_pipeline.convert.components import convert_checkpoint
+from audiosr_pipeline.dsp.channels import Components, find_components
+from audiosr_pipeline.dsp.continuation import continue_sound
+from audiosr_pipeline.dsp.envelope import limit_fall, limit_rise, match_splice
 from audiosr_pipeline.dsp.limit_level import BLOCK_S, level_excess, lower
 from audiosr_pipeline.dsp.low_band import (
     TRANSITION_HZ,
-    limit_rise,
     num_low_mels,
     replace_low_band,
     replace_low_mel,
     split_bands,
 )
 from audiosr_pipeline.dsp.lowpass import lowpass
+from audiosr_pipeline.dsp.normalization import apply_gain, local_gain
 from audiosr_pipeline.dsp.resample import resample, resampled_length
 from audiosr_pipeline.dsp.silence import FADE_S, fade_ends, silence_gate
 from audiosr_pipeline.dsp.windows import Window, merge_windows, split_windows
@@ -80,7 +83,13 @@ LOWEST_CUTOFF_FREQ = 1_000.0
 OVERLAP_FRAMES, FADE_FRAMES = 16, 8
 # A vocoder hears less far than the UNet: longer windows would only take memory.
 VOCODER_FRAMES = 64
+# As long as what the level predictor is fitted to, 5.12 s: what is further off says nothing about the level.
+LEVEL_FRAMES = 64
 ROWS_PER_CALL = 4
+# Latent frames before and after a clip: at the borders of what they see, networks make too little.
+MARGIN_FRAMES = 1
+# How far resampling hears.
+RESAMPLER_S = 0.01
 # -50 dB: what the low band may differ from the input.
 LARGEST_ERROR = 1e-5
 LONGER_FADES_S = (0.02, 0.08)
@@ -105,18 +114,18 @@ class PreparedClip:
         clip: As it came.
         audio: At 48 kHz, `(channels, num_samples)`, level untouched.
         inspection: Its two frequencies and what to do with it.
-        gain: Factor that normalises its peak; 0 if nothing is to be generated.
-        mel: Log-mel of the normalised, low-passed audio, `(rows, 1, num_frames, n_mels)`; None if nothing is to be
-            generated. Channels that are equal share a row.
-        row_of_channel: For each channel its row.
+        gain: Factors that normalise its local peak, see `local_gain`; None if nothing is to be generated.
+        components: The sounds that its channels are made of; None if nothing is to be generated.
+        mel: Log-mel of the normalised, low-passed audio, `(rows, 1, num_frames, n_mels)`, a row for each component;
+            None if nothing is to be generated.
     """
 
     clip: Clip
     audio: np.ndarray
     inspection: Inspection
-    gain: float = 0.0
+    gain: np.ndarray | None = None
+    components: Components | None = None
     mel: Tensor | None = None
-    row_of_channel: tuple[int, ...] = ()
 
 
 class AudioSRPipeline(DiffusionPipeline):
@@ -135,7 +144,8 @@ class AudioSRPipeline(DiffusionPipeline):
         default_num_inference_steps: Steps where a call names none.
         default_guidance_scale: Guidance scale where a call names none.
         default_eta: Eta where a call names none and the scheduler has a use for it.
-        window_s: Length of the windows in which the networks see long audio, in seconds.
+        window_s: Length of the longest clip that the networks see whole, and about that of the windows in which they
+            see longer ones, in seconds.
         level_patch: Side in latents of the patches in which the result's mean follows the UNet's first prediction: odd,
             or 0 for what the scheduler ends with, as published. The first prediction is made from noise alone, so it
             is the expected level; few steps of a small UNet wander about it, audible in steady sounds.
@@ -204,12 +214,13 @@ class AudioSRPipeline(DiffusionPipeline):
         self.sampling_rate = feature_extractor.sampling_rate if feature_extractor is not None else 48_000
         self.vae_scale_factor = 2 ** (len(vae.encoder.down_blocks) - 1) if vae is not None else 8
         self.frame_samples = self.vae_scale_factor * (feature_extractor.hop_length if feature_extractor else 480)
+        self.margin_samples = MARGIN_FRAMES * self.frame_samples
         # The UNet halves time once per level but the last.
         self.frame_multiple = 2 ** (len(unet.config.block_out_channels) - 1) if unet is not None else 8
-        self.window_frames = max(
-            self.frame_multiple,
-            round(window_s * self.sampling_rate / self.frame_samples / self.frame_multiple) * self.frame_multiple,
-        )
+        # A clip of `window_s` fits into one window, with its margins.
+        num_multiples = round(window_s * self.sampling_rate / self.frame_samples / self.frame_multiple)
+        num_margins = math.ceil(2 * MARGIN_FRAMES / self.frame_multiple)
+        self.window_frames = (max(1, num_multiples) + num_margins) * self.frame_multiple
 
     @classmethod
     def from_pretrained(cls, pretrained_model_name_or_path: str | Path, **kwargs: Any) -> "AudioSRPipeline":
@@ -449,7 +460,7 @@ class AudioSRPipeline(DiffusionPipeline):
             del conditions, noise
             for index in group:
                 if output_type == "latent":
-                    generated[index] = denoised.pop(0)[list(prepared[index].row_of_channel)].cpu().numpy()
+                    generated[index] = denoised.pop(0).cpu().numpy()
                 else:
                     generated[index] = self.decode(denoised.pop(0), prepared[index])
                 prepared[index] = replace(prepared[index], mel=None)
@@ -538,34 +549,45 @@ class AudioSRPipeline(DiffusionPipeline):
         check_callback(callback_on_step_end, callback_on_step_end_tensor_inputs, self._callback_tensor_inputs)
 
     def preprocess(self, clip: Clip, cutoff_freq: float | None = None, on_full_band: str = "skip") -> PreparedClip:
-        """Resamples a clip, finds its cutoff, normalises its peak, low-passes it and takes its mel spectrogram."""
+        """Resamples a clip, finds its cutoff, low-passes it, normalises its local peak, takes its mel spectrogram."""
         audio = resample(clip.audio, clip.sampling_rate, self.sampling_rate)
         inspection = inspect_clip(clip, audio, cutoff_freq, on_full_band)
         if inspection.action != "enhanced":
             return PreparedClip(clip, audio, inspection)
-        means = audio.mean(-1)
-        gain = self.feature_extractor.peak / float(np.maximum(audio.max(-1) - means, means - audio.min(-1)).max())
+        continued = self._continue(clip, audio.shape[-1])
+        gain = local_gain(continued, self.feature_extractor.peak, self.sampling_rate)
+        components = find_components(audio, inspection.cutoff_freq, self.sampling_rate)
 
-        def mel_of(channel: int) -> Tensor:
-            return self.feature_extractor(self._lowpassed(audio[channel, None], inspection.cutoff_freq, gain))
+        def mel_of(index: int) -> Tensor:
+            component = components.component(continued, index)[None]
+            return self.feature_extractor(self._lowpassed(component, inspection.cutoff_freq, gain))
 
-        # Mono as stereo is common, and networks give equal rows of a batch results that differ by a rounding error.
-        first_equal = [
-            next(first for first in range(channel + 1) if np.array_equal(audio[first], audio[channel]))
-            for channel in range(len(audio))
-        ]
-        distinct = sorted(set(first_equal))
-        # Channel by channel: the waveforms in between take 230 MB for ten minutes of stereo.
-        mel = torch.cat([mel_of(channel) for channel in distinct])
-        rows = tuple(distinct.index(channel) for channel in first_equal)
-        return PreparedClip(clip, audio, inspection, gain, mel, rows)
+        # One after another: the waveforms in between take 230 MB for ten minutes of stereo.
+        mel = torch.cat([mel_of(index) for index in range(len(components.unmixing))])
+        return PreparedClip(clip, audio, inspection, gain, components, mel)
 
-    def _lowpassed(self, channel: np.ndarray, cutoff_freq: float, gain: float) -> Tensor:
-        """What the networks are given of `(1, num_samples)`: without DC, low-passed, padded to whole latent frames."""
-        centred = channel - channel.mean(-1, keepdims=True)
-        lowpassed = torch.from_numpy(lowpass(centred, cutoff_freq, self.sampling_rate))
-        padding = -channel.shape[-1] % (self.frame_multiple * self.frame_samples)
-        return torch.nn.functional.pad(gain * lowpassed, (0, padding))
+    def _continue(self, clip: Clip, num_samples: int) -> np.ndarray:
+        """A clip of `num_samples` at 48 kHz, centred, without abrupt ends, with margins, as the networks need it.
+
+        What stops is continued at the clip's own rate: resampling makes an end that is cut off ring.
+        """
+        multiple = self.frame_multiple * self.frame_samples
+        num_samples = -(-(num_samples + 2 * self.margin_samples) // multiple) * multiple
+        # As many samples before the clip as are whole samples at both rates.
+        divisor = math.gcd(clip.sampling_rate, self.sampling_rate)
+        step = clip.sampling_rate // divisor
+        num_steps = math.ceil((self.margin_samples / self.sampling_rate + RESAMPLER_S) * clip.sampling_rate / step)
+        last = math.ceil((num_samples / self.sampling_rate + RESAMPLER_S) * clip.sampling_rate)
+        centred = clip.audio - clip.audio.mean(-1, keepdims=True)
+        continued = continue_sound(centred, num_steps * step, last - clip.audio.shape[-1], clip.sampling_rate)
+        first = num_steps * self.sampling_rate // divisor - self.margin_samples
+        return resample(continued, clip.sampling_rate, self.sampling_rate)[:, first : first + num_samples]
+
+    def _lowpassed(self, component: np.ndarray, cutoff_freq: float, gain: np.ndarray) -> Tensor:
+        """What the networks are given of a component `(1, num_samples)` with its margins: low-passed, normalised."""
+        lowpassed = lowpass(component, cutoff_freq, self.sampling_rate)
+        apply_gain(lowpassed, gain)
+        return torch.from_numpy(lowpassed)
 
     @torch.no_grad()
     def encode(self, mel: Tensor) -> Tensor:
@@ -707,7 +729,10 @@ class AudioSRPipeline(DiffusionPipeline):
         assert prepared.mel is not None
         if self.level_predictor is not None:
             self._set_levels(mel, prepared.mel, prepared.inspection.cutoff_freq)
-        limit_rise(mel, prepared.mel, prepared.inspection.cutoff_freq, self.feature_extractor.mel_edges)
+        edge = prepared.inspection.cutoff_freq, self.feature_extractor.mel_edges
+        limit_rise(mel, prepared.mel, *edge)
+        match_splice(mel, prepared.mel, *edge)
+        limit_fall(mel, *edge)
         return self.vocode(mel, prepared)
 
     @torch.no_grad()
@@ -721,7 +746,7 @@ class AudioSRPipeline(DiffusionPipeline):
         Returns:
             `(channels, num_samples)`, float32.
         """
-        assert prepared.mel is not None
+        assert prepared.mel is not None and prepared.gain is not None and prepared.components is not None
         scale = self.vae_scale_factor
         windows = self._windows(mel.shape[2] // scale, VOCODER_FRAMES)
         input_mel, cutoff_freq = prepared.mel, prepared.inspection.cutoff_freq
@@ -750,9 +775,11 @@ class AudioSRPipeline(DiffusionPipeline):
                     audio = self.vocoder(replaced[:, 0].to(self.vocoder.dtype), **given)
                 yield audio[:, : (window.stop - window.start) * self.frame_samples].float().cpu()
 
-        audio = merge_windows(vocoded(), windows, FADE_FRAMES, self.frame_samples, dim=-1)
-        rows = audio[:, : prepared.audio.shape[-1]].div_(prepared.gain).numpy()
-        return rows if len(rows) == len(prepared.audio) else rows[list(prepared.row_of_channel)]
+        merged = merge_windows(vocoded(), windows, FADE_FRAMES, self.frame_samples, dim=-1)
+        audio = merged.numpy()
+        apply_gain(audio, 1 / prepared.gain)
+        inside = slice(self.margin_samples, self.margin_samples + prepared.audio.shape[-1])
+        return prepared.components.mix(audio[:, inside])
 
     def replace_low_band(
         self,
@@ -962,7 +989,7 @@ class AudioSRPipeline(DiffusionPipeline):
         """
         edges, scale = self.feature_extractor.mel_edges, self.vae_scale_factor
         low = num_low_mels(cutoff_freq, edges)
-        windows = self._windows(mel.shape[2] // scale)
+        windows = self._windows(mel.shape[2] // scale, LEVEL_FRAMES)
 
         def changes() -> Iterator[Tensor]:
             for window in windows:

@@ -1,0 +1,97 @@
+"""The spectral envelope of what is generated, fitted to the input's."""
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn.functional import avg_pool1d
+
+from audiosr_pipeline.dsp.low_band import num_low_mels
+
+# Mel bins on each side of a cutoff whose levels are compared: 0.2 octaves at 4 kHz, 0.1 at 16.
+NUM_BESIDE = 6
+# In nepers: 3 dB. In nine of ten recordings the level rises by less across 8 kHz, and in three of four across 4 kHz.
+HIGHEST_RISE = 0.345
+# Frames of 10 ms over which a level is averaged: odd.
+LEVEL_FRAMES = 251
+# Mel bins below the cutoff whose levels the model is to meet, and bins above it that are moved with them.
+NUM_MATCHED, NUM_FADED = 4, 12
+# The mel bins of a latent, and by how much the mean level of such a band may be below that of the band under it, in
+# nepers: 9 dB. In recordings whose content goes on to 24 kHz, 1 to 5 % of all bands from 6 kHz on fall by more.
+BAND_MELS = 8
+STEEPEST_FALL = 1.04
+# Frames over which the levels of bands are averaged: odd.
+FALL_FRAMES = 5
+
+
+def limit_rise(mel: Tensor, input_mel: Tensor, cutoff_freq: float, mel_edges: np.ndarray) -> None:
+    """Lowers, in place, a generated band that begins more than 3 dB louder than the input ends, averaged over 2.5 s.
+
+    A sound whose own spectrum falls towards its band edge looks like one that a gentle filter has made fall, and the
+    model makes up for the filter. What is too much is taken off at the cutoff, and less and less of it up to an octave
+    above. One gain for all channels: their panning stays.
+
+    Args:
+        mel: Generated log-mel `(rows, 1, num_frames, n_mels)`.
+        input_mel: Log-mel of the low-passed input, same shape, on any device.
+        cutoff_freq: Frequency in Hz.
+        mel_edges: See `num_low_mels`.
+    """
+    low = num_low_mels(cutoff_freq, mel_edges)
+    above, below = mel[..., low : low + NUM_BESIDE], input_mel[..., max(0, low - NUM_BESIDE) : low]
+    if not above.numel() or not below.numel():
+        return
+    rise = (_mean_level(above) - _mean_level(below).to(mel.device) - HIGHEST_RISE).clamp(min=0)
+    high = num_low_mels(2 * cutoff_freq, mel_edges)
+    mel[..., low:high] -= rise[:, None] * torch.linspace(1, 0, high - low, device=mel.device)
+
+
+def match_splice(mel: Tensor, input_mel: Tensor, cutoff_freq: float, mel_edges: np.ndarray) -> None:
+    """Moves, in place, the first bins above the cutoff by as much as the model misses the input just below it.
+
+    There the model makes anew what the input has. Frame by frame, what it lacks or has too much over the four bins
+    below the cutoff is added to the bins above, less and less of it over twelve. Without it, a line of its own stands
+    along the splice.
+
+    Args:
+        mel: Generated log-mel `(rows, 1, num_frames, n_mels)`.
+        input_mel: Log-mel of the low-passed input, same shape, on any device.
+        cutoff_freq: Frequency in Hz.
+        mel_edges: See `num_low_mels`.
+    """
+    low = num_low_mels(cutoff_freq, mel_edges)
+    below = slice(max(0, low - NUM_MATCHED), low)
+    above = mel[..., low : low + NUM_FADED]
+    if not above.numel() or below.start == low:
+        return
+    missed = (input_mel[..., below].to(mel.device) - mel[..., below]).mean(-1, keepdim=True)
+    above += missed * torch.linspace(1, 0, NUM_FADED + 1, device=mel.device)[: above.shape[-1]]
+
+
+def limit_fall(mel: Tensor, cutoff_freq: float, mel_edges: np.ndarray) -> None:
+    """Raises, in place, generated bands that lie more than 9 dB below the band under them, frame by frame.
+
+    Recordings that coders ended at 16 or 21.5 kHz teach a model that sounds may end there. A band is what one row of
+    latents holds, since such an end falls between two of them.
+
+    Args:
+        mel: Generated log-mel `(rows, 1, num_frames, n_mels)`.
+        cutoff_freq: Frequency in Hz.
+        mel_edges: See `num_low_mels`.
+    """
+    first = -(-num_low_mels(cutoff_freq, mel_edges) // BAND_MELS)
+    bands = mel.unflatten(-1, (-1, BAND_MELS))
+    level = avg_pool1d(
+        bands.mean(-1)[:, 0].mT, FALL_FRAMES, stride=1, padding=FALL_FRAMES // 2, count_include_pad=False
+    )
+    for band in range(first + 1, level.shape[1]):
+        missing = (level[:, band - 1] - STEEPEST_FALL - level[:, band]).clamp(min=0)
+        level[:, band] += missing
+        bands[:, 0, :, band] += missing[..., None]
+
+
+def _mean_level(mel: Tensor) -> Tensor:
+    """Level of the mean power of mel bins over rows and 2.5 s about each frame, in nepers: `(num_frames,)`."""
+    power = (2 * mel).exp().mean((0, 1, 3))
+    length = min(LEVEL_FRAMES, 2 * len(power) - 1)
+    mean = avg_pool1d(power[None, None], length, stride=1, padding=length // 2, count_include_pad=False)[0, 0]
+    return mean.log() / 2
