@@ -5,7 +5,7 @@ from scipy import signal
 
 from audiosr_pipeline.dsp.silence import silent_runs
 
-CONTINUATION_S = 0.1
+CROSSFADE_S = 0.1
 # Of the linear prediction: how much is heard, how many coefficients are fitted to it at most, and how long it takes to
 # give way to the mirror image.
 PAST_S = 0.1
@@ -17,8 +17,9 @@ def continue_sound(audio: np.ndarray, num_before: int, num_after: int, sampling_
     """A clip without abrupt ends, as the networks are to see it.
 
     An end that is cut off is a click at all frequencies, and so is what a network makes of it. What stops is continued
-    by linear prediction, which gives way to the mirror image within 20 ms: a tone goes on, and so does noise. Into
-    digital silence, channel by channel, a sound goes on for 0.1 s and fades away, from both sides.
+    by linear prediction, which gives way to the mirror image within 20 ms: a tone goes on, and so does noise. Through
+    digital silence, which would count as very quiet sound, it goes on in the same way, channel by channel, and gives
+    way to what comes next, continued backwards, over the last 0.1 s.
 
     Args:
         audio: Waveforms `(channels, num_samples)`.
@@ -32,18 +33,21 @@ def continue_sound(audio: np.ndarray, num_before: int, num_after: int, sampling_
     num_samples = audio.shape[-1]
     continued = np.zeros((len(audio), num_before + num_samples + num_after), np.float32)
     continued[:, num_before : num_before + num_samples] = audio
-    fade = (np.cos(np.linspace(0, np.pi / 2, round(CONTINUATION_S * sampling_rate))) ** 2).astype(np.float32)
+    fade = (np.cos(np.linspace(0, np.pi / 2, round(CROSSFADE_S * sampling_rate))) ** 2).astype(np.float32)
     for channel, original in zip(continued, audio, strict=True):
         runs = silent_runs(original[None], sampling_rate)
         for start, stop in runs:
             silence = channel[num_before + start if start else 0 : num_before + stop if stop < num_samples else None]
-            silence[:] = 0
-            weights = fade[: len(silence)]
             if start:
-                silence[: len(weights)] += weights * _continuation(original[:start], len(weights), sampling_rate)
+                # Silence before it is no longer silent there.
+                past = channel[num_before : num_before + start]
+                silence[:] = _continuation(past, len(silence), sampling_rate)
             if stop < num_samples:
-                before = weights * _continuation(original[stop:][::-1], len(weights), sampling_rate)
-                silence[len(silence) - len(weights) :] += before[::-1]
+                num_faded = min(len(fade), len(silence)) if start else len(silence)
+                weights = fade[:num_faded] if start else np.float32(1)
+                before = _continuation(original[stop:][::-1], num_faded, sampling_rate)
+                silence = silence[len(silence) - num_faded :][::-1]
+                silence += weights * (before - silence)
         if not len(runs) or runs[0, 0]:
             channel[:num_before] = _continuation(original[::-1], num_before, sampling_rate)[::-1]
         if not len(runs) or runs[-1, 1] < num_samples:

@@ -578,8 +578,8 @@ class AudioSRPipeline(DiffusionPipeline):
         step = clip.sampling_rate // divisor
         num_steps = math.ceil((self.margin_samples / self.sampling_rate + RESAMPLER_S) * clip.sampling_rate / step)
         last = math.ceil((num_samples / self.sampling_rate + RESAMPLER_S) * clip.sampling_rate)
-        centred = clip.audio - clip.audio.mean(-1, keepdims=True)
-        continued = continue_sound(centred, num_steps * step, last - clip.audio.shape[-1], clip.sampling_rate)
+        continued = continue_sound(clip.audio, num_steps * step, last - clip.audio.shape[-1], clip.sampling_rate)
+        continued -= clip.audio.mean(-1, keepdims=True)
         first = num_steps * self.sampling_rate // divisor - self.margin_samples
         return resample(continued, clip.sampling_rate, self.sampling_rate)[:, first : first + num_samples]
 
@@ -617,7 +617,7 @@ class AudioSRPipeline(DiffusionPipeline):
         """Initial noise of one clip, `(1, latent_channels, num_latent_frames, n_mels / vae_scale_factor)`."""
         shape = self._latent_shape(num_latent_frames)
         if latents is None:
-            latents = randn_tensor(shape, generator=generator, device=self._execution_device, dtype=torch.float32)
+            latents = self._noise(shape, generator)
         elif tuple(latents.shape) != shape:
             raise ValueError(f"latents give a clip the shape {tuple(latents.shape)}; needed is {shape}.")
         return latents.to(self._execution_device, torch.float32) * self.scheduler.init_noise_sigma
@@ -753,10 +753,9 @@ class AudioSRPipeline(DiffusionPipeline):
         edges = self.feature_extractor.mel_edges
         heard: Tensor | None = None
         if isinstance(self.vocoder, BandwidthExtensionVocoder):
-            firsts = [prepared.row_of_channel.index(row) for row in range(len(mel))]
-            heard = torch.cat(
-                [self._lowpassed(prepared.audio[channel, None], cutoff_freq, prepared.gain) for channel in firsts]
-            )
+            continued = self._continue(prepared.clip, prepared.audio.shape[-1])
+            parts = [prepared.components.component(continued, row)[None] for row in range(len(mel))]
+            heard = torch.cat([self._lowpassed(part, cutoff_freq, prepared.gain) for part in parts])
 
         def vocoded() -> Iterator[Tensor]:
             for window in self.progress_bar(windows):
@@ -963,9 +962,16 @@ class AudioSRPipeline(DiffusionPipeline):
             if number % 2:
                 noise = -noise
             else:
-                noise = randn_tensor(noise.shape, generators, noise.device, noise.dtype)
+                noise = torch.cat([self._noise((1, *noise.shape[1:]), generator) for generator in generators])
                 noise *= self.scheduler.init_noise_sigma
             yield noise
+
+    def _noise(self, shape: tuple[int, ...], generator: torch.Generator) -> Tensor:
+        """Noise of one row of latents, drawn frame by frame: a longer clip begins with the same."""
+        batch, channels, num_frames, num_bins = shape
+        drawn_shape = (batch, num_frames, channels, num_bins)
+        drawn = randn_tensor(drawn_shape, generator=generator, device=self._execution_device, dtype=torch.float32)
+        return drawn.transpose(1, 2).contiguous()
 
     def _x_0(self, sample: Tensor, velocity: Tensor, timestep: Tensor) -> Tensor:
         """The clean latents of a sample and its velocity: `alpha * sample - sigma * velocity`."""

@@ -34,16 +34,15 @@ def test_noise_goes_on_at_its_level():
         assert abs(level_db(part) - level_db(audio)) < 2
 
 
-def test_sound_goes_on_into_silence_and_fades():
+def test_sound_goes_on_through_silence():
     audio = np.zeros((2, 16_000), np.float32)
     # Its first sample isn't zero, nor is its last.
     audio[0, 4_000:8_000] = tone(500, 0.3, 16_000)[0, 5:4_005]
     continued = continue_sound(audio, 160, 160, 16_000)[:, 160:-160]
     assert (continued[0, 4_000:8_000] == audio[0, 4_000:8_000]).all()
     assert not continued[1].any()
-    assert rms(continued[:1, 8_000:8_160]) == pytest.approx(rms(audio[:1, 4_000:8_000]), rel=0.1)
-    # 0.1 s on both sides.
-    assert not continued[0, :2_400].any() and not continued[0, 9_600:].any()
+    for part in (continued[:1, :4_000], continued[:1, 8_000:]):
+        assert rms(part) == pytest.approx(rms(audio[:1, 4_000:8_000]), rel=0.1)
     assert highs(continued[:1], 8_000) < -70 and highs(continued[:1], 4_000) < -70
 
 
