@@ -8,9 +8,10 @@ from torch import Tensor, nn
 from audiosr_pipeline.models.feature_extractor import mel_filter_bank
 from audiosr_pipeline.models.stft import inverse_stft, noise_spectrum, white_noise
 
-# Mel bins whose level is kept together; how much is added to it at most, 17 dB; and below what it stays as it is. In
-# nepers, as mel spectrograms are.
+# Mel bins whose level is kept together; what it may lack, 3 dB; how much is added to it at most, 17 dB; and below what it
+# stays as it is. In nepers, as mel spectrograms are.
 BAND_MELS = 4
+SMALL_MISSING = 0.35
 MAX_MISSING = 2.0
 FAINTEST = -11.0
 
@@ -100,12 +101,15 @@ class ISTFTVocoder(ModelMixin, ConfigMixin):
     def _missing_level(self, mel: Tensor, spectrum: Tensor) -> Tensor:
         """What a spectrum lacks of the level of its mel spectrogram, `(batch, num_frames, n_fft // 2 + 1)`, in nepers.
 
-        Of bands of four mel bins; between their centres it goes from the one's to the other's. Recordings that ended at
-        a coder's edge teach the network to make too little above it. What is near the mel spectrogram's floor stays.
+        Of bands of four mel bins, over five frames; between the bands' centres it goes from the one's to the other's.
+        Recordings that ended at a coder's edge teach the network to make too little above it. Up to 3 dB are left, as
+        noise varies; what is near the mel spectrogram's floor stays.
         """
         made = (spectrum.abs() @ self.mel_filters.to(mel.device)).clamp(min=1e-8).log()
         wanted = _band_level(mel)
-        missing = (wanted - _band_level(made)).clamp(0, MAX_MISSING) * (wanted > FAINTEST)
+        missing = (wanted - _band_level(made)).mT
+        missing = nn.functional.avg_pool1d(missing, 5, stride=1, padding=2, count_include_pad=False).mT
+        missing = (missing - SMALL_MISSING).clamp(0, MAX_MISSING) * (wanted > FAINTEST)
         per_mel = nn.functional.interpolate(missing, scale_factor=BAND_MELS, mode="linear")
         return per_mel @ self.interpolation.to(mel.device)
 

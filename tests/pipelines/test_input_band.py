@@ -9,6 +9,7 @@ from scipy import signal
 
 from audiosr_pipeline.dsp.cutoff import find_cutoff
 from audiosr_pipeline.dsp.low_band import num_low_mels
+from audiosr_pipeline.dsp.normalization import apply_gain
 from audiosr_pipeline.dsp.resample import resample
 from audiosr_pipeline.pipelines.inputs import load_clips
 from tests.conftest import build_tiny_pipeline
@@ -76,12 +77,18 @@ def test_resampling_agrees_with_a_long_polyphase_filter(loud_pipeline):
     assert error_below_db(out.audios[0, inside], expected[inside], out.reports[0].bandwidth - 250) < -50
 
 
+def as_the_networks_see_it(audio: np.ndarray, pipe, prepared) -> np.ndarray:
+    """With margins, which are silent here, and at the gain of a prepared clip."""
+    padded = np.pad(audio, ((0, 0), (pipe.margin_samples, pipe.margin_samples)))
+    apply_gain(padded, prepared.gain)
+    return padded
+
+
 def error_spectrum_of_a_perfect_generator(truth: np.ndarray, audio: np.ndarray, sampling_rate: int):
     """Frequencies, the output's level relative to the truth in dB, and the band edge."""
     pipe = build_tiny_pipeline(default_num_inference_steps=1, window_s=5.12)
     (clip,) = load_clips([audio], sampling_rate)
-    # The model works on audio of normalised peak.
-    pipe.vocoder = Playback(truth * np.float32(pipe.preprocess(clip).gain))
+    pipe.vocoder = Playback(as_the_networks_see_it(truth, pipe, pipe.preprocess(clip)))
     out = pipe([audio], sampling_rate)
     both = np.stack([truth[0], out.audios[0, 0]]).astype(np.float64)
     frequencies, levels = signal.welch(both, 48_000, nperseg=1_024, detrend=False)
@@ -119,10 +126,10 @@ def test_the_model_gets_what_the_input_has_up_to_the_band_edge():
     assert find_cutoff(prepared.audio) < 2_100 and bandwidth > 7_200
 
     low = num_low_mels(bandwidth, pipe.feature_extractor.mel_edges)
-    whole = prepared.gain * torch.from_numpy(prepared.audio - prepared.audio.mean())
-    own = pipe.feature_extractor(whole)[..., :low]
-    # The low-pass ripples 0.1 dB, 0.012 in the natural logarithm; the last frames see where the clip ends.
-    inside = slice(3, own.shape[2] - 3)
+    whole = as_the_networks_see_it(prepared.audio - prepared.audio.mean(), pipe, prepared)
+    own = pipe.feature_extractor(torch.from_numpy(whole))[..., :low]
+    # The low-pass ripples 0.1 dB, 0.012 in the natural logarithm; the frames at the ends see where the clip stops.
+    inside = slice(11, own.shape[2] - 11)
     assert (prepared.mel[:, :, inside, :low] - own[:, :, inside]).abs().max() < 0.02
 
     heard = []

@@ -45,14 +45,14 @@ def test_they_are_what_the_last_callback_saw(pipeline):
 @pytest.mark.parametrize(
     ("audio", "shapes"),
     [
-        (clip(0), (1, 16, 8, 32)),
-        (np.stack([clip(0), clip(1)]), (2, 16, 8, 32)),
-        ([np.stack([clip(0), clip(1)])], (1, 2, 16, 8, 32)),
+        (clip(0), (1, 16, 10, 32)),
+        (np.stack([clip(0), clip(1)]), (2, 16, 10, 32)),
+        ([np.stack([clip(0), clip(1)])], (1, 2, 16, 10, 32)),
         # Equal channels are denoised once, and handed out for each channel.
-        ([np.stack([clip(0)] * 3)], (1, 3, 16, 8, 32)),
-        ([clip(0), clip(1, 1.0)], [(16, 8, 32), (16, 14, 32)]),
+        ([np.stack([clip(0)] * 3)], (1, 3, 16, 10, 32)),
+        ([clip(0), clip(1, 1.0)], [(16, 10, 32), (16, 16, 32)]),
         # Of silence nothing is generated: it has no latent frames.
-        ([clip(0), 0 * clip(0)], [(16, 8, 32), (16, 0, 32)]),
+        ([clip(0), 0 * clip(0)], [(16, 10, 32), (16, 0, 32)]),
         (np.zeros((2, 2, 800), np.float32), (2, 2, 16, 0, 32)),
     ],
 )
@@ -102,7 +102,9 @@ def test_an_interruption_hands_out_how_far_it_came():
 def test_noise_that_is_passed_is_the_noise_that_would_be_drawn(pipeline):
     """In units of variance 1, whatever the scheduler makes of it."""
     drawn = latents_of(pipeline, clip(0), generator=seeded(5), eta=0.0)
-    latents = torch.randn(1, 16, 8, 32, generator=seeded(5))
+    num_latent_frames = drawn.audios.shape[2]
+    # Frame by frame.
+    latents = torch.randn(1, num_latent_frames, 16, 32, generator=seeded(5)).transpose(1, 2)
     assert_same(latents_of(pipeline, clip(0), latents=latents, eta=0.0).audios.numpy(), drawn.audios.numpy())
 
 
