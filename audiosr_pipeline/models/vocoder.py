@@ -8,8 +8,8 @@ from torch import Tensor, nn
 from audiosr_pipeline.models.feature_extractor import mel_filter_bank
 from audiosr_pipeline.models.stft import inverse_stft, noise_spectrum, white_noise
 
-# Mel bins whose level is kept together; what it may lack, 3 dB; how much is added to it at most, 17 dB; and below what it
-# stays as it is. In nepers, as mel spectrograms are.
+# Mel bins whose level is kept together; what it may lack, 3 dB; how much is added to it at most, 17 dB; and below what
+# it stays as it is. In nepers, as mel spectrograms are.
 BAND_MELS = 4
 SMALL_MISSING = 0.35
 MAX_MISSING = 2.0

@@ -16,9 +16,9 @@ from tqdm import tqdm
 
 import audiosr_pipeline
 import benchmarks
-from audiosr_pipeline.audio_io import written_whole
 from audiosr_pipeline.evaluate import SAMPLING_RATE, matching_length
 from audiosr_pipeline.metrics import evaluate_pair, round_to_16_bit
+from audiosr_pipeline.writing import written_whole
 from benchmarks.baselines.systems import NoOutputError, StoredOutputs, System
 from benchmarks.data.entries import Entry
 from benchmarks.machine import software_and_hardware

@@ -5,6 +5,7 @@ import torch
 from scipy import signal
 from torch import Tensor, nn
 
+from audiosr_pipeline.pipelines.audiosr import MARGIN_FRAMES
 from tests.signals import noise
 
 
@@ -25,7 +26,8 @@ class Playback(Network):
         self.audio = torch.from_numpy(audio)
 
     def forward(self, mel: Tensor) -> Tensor:
-        return nn.functional.pad(self.audio, (0, mel.shape[1] * 480 - self.audio.shape[-1]))
+        margin = MARGIN_FRAMES * 8 * 480
+        return nn.functional.pad(self.audio, (margin, mel.shape[1] * 480 - margin - self.audio.shape[-1]))
 
 
 class WhiteNoise(Network):

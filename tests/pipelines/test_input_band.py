@@ -88,7 +88,9 @@ def error_spectrum_of_a_perfect_generator(truth: np.ndarray, audio: np.ndarray, 
     """Frequencies, the output's level relative to the truth in dB, and the band edge."""
     pipe = build_tiny_pipeline(default_num_inference_steps=1, window_s=5.12)
     (clip,) = load_clips([audio], sampling_rate)
-    pipe.vocoder = Playback(as_the_networks_see_it(truth, pipe, pipe.preprocess(clip)))
+    pipe.vocoder = Playback(
+        as_the_networks_see_it(truth, pipe, pipe.preprocess(clip))[:, pipe.margin_samples : -pipe.margin_samples]
+    )
     out = pipe([audio], sampling_rate)
     both = np.stack([truth[0], out.audios[0, 0]]).astype(np.float64)
     frequencies, levels = signal.welch(both, 48_000, nperseg=1_024, detrend=False)

@@ -86,12 +86,12 @@ def test_a_network_that_fails_is_named(pipe, part):
 @pytest.mark.parametrize(
     ("latents", "message"),
     [
-        (torch.full((1, 16, 4, 32), float("nan")), "latents hold NaN or infinite values"),
-        (torch.full((1, 16, 4, 32), float("inf")), "latents hold NaN or infinite values"),
+        (torch.full((1, 16, 6, 32), float("nan")), "latents hold NaN or infinite values"),
+        (torch.full((1, 16, 6, 32), float("inf")), "latents hold NaN or infinite values"),
         (torch.zeros(1, 16, 4, 32, dtype=torch.int64), "latents are a tensor of torch.int64 on cpu; accepted is"),
         (torch.zeros(1, 16, 4, 32, device="meta"), "latents are a tensor of torch.float32 on meta"),
-        (np.zeros((1, 16, 4, 32)), "latents are a ndarray; accepted is a tensor of floats"),
-        (torch.full((1, 16, 4, 32), 1e30), "the latents that were passed"),
+        (np.zeros((1, 16, 6, 32)), "latents are a ndarray; accepted is a tensor of floats"),
+        (torch.full((1, 16, 6, 32), 1e30), "the latents that were passed"),
     ],
     ids=["nan", "inf", "integers", "meta", "array", "huge"],
 )
@@ -103,10 +103,10 @@ def test_latents_that_are_no_noise_are_refused(pipe, latents, message):
 @pytest.mark.parametrize(
     ("returned", "message"),
     [
-        (torch.zeros(1, 16, 4, 32), "the callback returned a Tensor; accepted are a dict of tensors and None"),
-        ({"latents": torch.zeros(1, 16, 4, 31)}, r"returned latents that are \(1, 16, 4, 31\); needed is shape"),
+        (torch.zeros(1, 16, 6, 32), "the callback returned a Tensor; accepted are a dict of tensors and None"),
+        ({"latents": torch.zeros(1, 16, 6, 31)}, r"returned latents that are \(1, 16, 6, 31\); needed is shape"),
         ({"latents": None}, "returned latents that are a NoneType"),
-        ({"latents": torch.full((1, 16, 4, 32), torch.nan)}, "returned latents that hold NaN"),
+        ({"latents": torch.full((1, 16, 6, 32), torch.nan)}, "returned latents that hold NaN"),
     ],
     ids=["no dict", "shape", "none", "nan"],
 )
