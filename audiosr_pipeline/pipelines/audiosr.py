@@ -460,8 +460,9 @@ class AudioSRPipeline(DiffusionPipeline):
             del conditions, noise
             for index in group:
                 if output_type == "latent":
-                    mixing = prepared[index].components.mixing
-                    generated[index] = denoised.pop(0)[np.abs(mixing).argmax(1)].cpu().numpy()
+                    components = prepared[index].components
+                    assert components is not None
+                    generated[index] = denoised.pop(0)[np.abs(components.mixing).argmax(1)].cpu().numpy()
                 else:
                     generated[index] = self.decode(denoised.pop(0), prepared[index])
                 prepared[index] = replace(prepared[index], mel=None)
