@@ -85,7 +85,8 @@ def test_a_silent_channel_stays_silent_beside_sound(loud_pipeline):
     assert out.generated[0, 0].any()
 
 
-@pytest.mark.parametrize("level", [2.0**-15, 1e-5])
+# No whole steps of 16 bits, as dither has them.
+@pytest.mark.parametrize("level", [4e-5, 1e-5])
 def test_very_quiet_sound_is_no_silence(loud_pipeline, level):
     audio = np.float32(level) * np.sign(noise(0.5, 16_000))
     out = loud_pipeline(audio[0], 16_000)

@@ -94,7 +94,7 @@ def test_no_seed_is_reported_where_it_would_not_give_the_clip_again(tiny_pipelin
     used = seeded(0)
     torch.rand(1, generator=used)
     assert tiny_pipeline(clip(0)[0], 16_000, generator=used).reports[0].seed is None
-    latents = torch.randn(1, 16, 8, 32, generator=seeded(0))
+    latents = torch.randn(1, 16, 10, 32, generator=seeded(0))
     assert tiny_pipeline(clip(0)[0], 16_000, latents=latents).reports[0].seed is None
     assert tiny_pipeline(0 * clip(0)[0], 16_000, generator=seeded()).reports[0].seed is None
 
@@ -125,16 +125,16 @@ def test_without_generators_torchs_own_decides_and_is_not_seeded(pipeline):
 
 def test_noise_that_is_passed_takes_the_place_of_drawn_noise(tiny_pipeline):
     audios = np.stack([clip(0)[0], clip(1)[0]])
-    latents = torch.randn(2, 16, 8, 32, generator=seeded(3))
+    latents = torch.randn(2, 16, 10, 32, generator=seeded(3))
     first, second = (tiny_pipeline(audios, 16_000, latents=latents, generator=seeded(seed)) for seed in (0, 1))
     assert np.array_equal(first.audios, second.audios)
     single = tiny_pipeline(audios[1], 16_000, latents=latents[1:])
     assert np.abs(single.audios[0] - first.audios[1]).max() < 1e-4
 
 
-@pytest.mark.parametrize("shape", [(1, 16, 8, 32), (2, 16, 9, 32), (2, 8, 8, 32), (2, 16, 8), (3, 16, 8, 32)])
+@pytest.mark.parametrize("shape", [(1, 16, 10, 32), (2, 16, 9, 32), (2, 8, 10, 32), (2, 16, 10), (3, 16, 10, 32)])
 def test_noise_of_another_shape_is_refused(tiny_pipeline, shape):
-    with pytest.raises(ValueError, match=r"latents .*\(.*16, 8, 32\)|latents have shape .* for 2 clips"):
+    with pytest.raises(ValueError, match=r"latents .*\(.*16, 10, 32\)|latents have shape .* for 2 clips"):
         tiny_pipeline(np.stack([clip(0)[0], clip(1)[0]]), 16_000, latents=torch.zeros(shape))
 
 
