@@ -45,8 +45,12 @@ def check_files(networks: dict[str, Any], variant: str | None = None) -> None:
         variant: Of the files, such as "fp16". None accepts a network if any of its folder's files has its tensors.
     """
     for part, network in networks.items():
-        folder = Path(getattr(getattr(network, "config", None), "_name_or_path", "") or "")
-        if not isinstance(network, nn.Module) or not folder.is_dir() or getattr(network, "hf_quantizer", None):
+        # Empty for what was built, which is not the working folder.
+        name = getattr(getattr(network, "config", None), "_name_or_path", "")
+        folder = Path(name or "")
+        if not isinstance(network, nn.Module) or not name or not folder.is_dir():
+            continue
+        if getattr(network, "hf_quantizer", None):
             continue
         files = [names for names in _file_sets(folder) if variant is None or f".{variant}" in names[0].name]
         problems = [_problems(network, names) for names in files or _file_sets(folder)]

@@ -20,6 +20,7 @@ from torch import Tensor, nn
 
 from audiosr_pipeline import AudioSRPipeline
 from audiosr_pipeline.dsp.low_band import num_low_mels, replace_low_mel
+from audiosr_pipeline.dsp.normalization import apply_gain
 from audiosr_pipeline.dsp.resample import resample
 from audiosr_pipeline.dsp.silence import SILENCE_LEVEL
 from audiosr_pipeline.dsp.windows import merge_windows, split_windows
@@ -208,12 +209,13 @@ class _TrueLevelsPipeline(AudioSRPipeline):
 
 def _true_mel(pipe: AudioSRPipeline, prepared: PreparedClip, reference: np.ndarray) -> Tensor:
     """The true recording's mel spectrogram at the gain that a clip was prepared with, shaped as `prepared.mel`."""
-    assert prepared.mel is not None
-    # One channel for each row: equal channels share one.
-    rows = [prepared.row_of_channel.index(row) for row in range(len(prepared.mel))]
-    true = torch.from_numpy(prepared.gain * (reference[rows] - reference[rows].mean(-1, keepdims=True)))
-    num_samples = prepared.mel.shape[2] * pipe.feature_extractor.hop_length
-    return pipe.feature_extractor(nn.functional.pad(true, (0, num_samples - true.shape[-1])))
+    assert prepared.mel is not None and prepared.gain is not None and prepared.components is not None
+    centred = reference - reference.mean(-1, keepdims=True)
+    parts = np.stack([prepared.components.component(centred, row) for row in range(len(prepared.mel))])
+    num_after = prepared.mel.shape[2] * pipe.feature_extractor.hop_length - pipe.margin_samples - parts.shape[-1]
+    true = np.pad(parts, ((0, 0), (pipe.margin_samples, num_after)), "symmetric")
+    apply_gain(true, prepared.gain)
+    return pipe.feature_extractor(torch.from_numpy(true))
 
 
 def _reference_of(item: Any, name: str) -> np.ndarray:

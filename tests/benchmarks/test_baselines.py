@@ -13,7 +13,9 @@ from audiosr_pipeline.audio_io import write_audio
 from audiosr_pipeline.dsp.cutoff import find_bandwidth
 from audiosr_pipeline.dsp.low_band import num_low_mels
 from audiosr_pipeline.dsp.lowpass import lowpass
+from audiosr_pipeline.dsp.normalization import apply_gain
 from audiosr_pipeline.dsp.resample import resample
+from audiosr_pipeline.pipelines.inputs import Clip
 from benchmarks.baselines import systems, train
 from benchmarks.baselines.nu_wave import NUWave, sampling_scheduler, training_levels
 from benchmarks.baselines.nvsr import NVSRDNN, NVSRResUNet
@@ -215,12 +217,12 @@ def test_gt_mel_is_the_vocoder_of_the_truth_whatever_the_input_is(tiny_pipeline)
         system({"audio": audio, "sampling_rate": 48_000, "reference": TRUTH}).audios[0] for audio in (INPUT, STEREO)
     )
     assert np.array_equal(first, second) and first.shape == TRUTH.shape
-    # By hand: whole frames of the normalised truth.
-    padded = np.pad(TRUTH - TRUTH.mean(), ((0, 0), (0, -TRUTH.shape[-1] % 7_680)))
-    gain = 0.5 / np.abs(TRUTH - TRUTH.mean()).max()
-    mel = tiny_pipeline.feature_extractor(torch.from_numpy((gain * padded).astype(np.float32)))
+    # By hand: the normalised truth, with a latent frame at each end.
+    prepared = tiny_pipeline.preprocess(Clip(TRUTH, 48_000, False), cutoff_freq=24_000)
     with torch.no_grad():
-        expected = tiny_pipeline.vocoder(mel[:, 0]).numpy()[:, : TRUTH.shape[-1]] / gain
+        expected = tiny_pipeline.vocoder(prepared.mel[:, 0]).numpy()
+    apply_gain(expected, 1 / prepared.gain)
+    expected = expected[:, 3_840 : 3_840 + TRUTH.shape[-1]]
     assert np.abs(first - expected).max() < 1e-4 * np.abs(expected).max()
     with pytest.raises(ValueError, match="needs the true recording"):
         system(INPUT, sampling_rate=48_000)

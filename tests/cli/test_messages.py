@@ -101,7 +101,7 @@ def test_a_closed_stream_does_not_end_the_batch(pipeline, monkeypatch, name):
 
 @pytest.mark.skipif(os.name == "nt", reason="no such signals")
 @pytest.mark.parametrize("number", ["SIGTERM", "SIGHUP", "SIGINT"])
-def test_signals_interrupt_and_leave_no_temporary_file(pipeline, monkeypatch, capsys, number):
+def test_signals_interrupt_and_leave_no_temporary_file(pipeline, monkeypatch, capsys, request, number):
     make_wav("in/a.wav")
     make_wav("in/b.wav")
 
@@ -112,6 +112,9 @@ def test_signals_interrupt_and_leave_no_temporary_file(pipeline, monkeypatch, ca
     from audiosr_pipeline.cli import enhance_file
 
     monkeypatch.setattr(enhance_file, "save_spectrograms", draw_slowly)
+    # Where tests run in the background, SIGINT may be ignored.
+    former = signal.signal(signal.SIGINT, signal.default_int_handler)
+    request.addfinalizer(lambda: signal.signal(signal.SIGINT, former))
     assert run("enhance", "in", "-o", "out", "--report", "--spectrogram") == 130
     assert list(Path("out").iterdir()) == []
     assert "interrupted after 0 of 2 files" in capsys.readouterr().err

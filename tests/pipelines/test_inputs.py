@@ -349,7 +349,10 @@ BAD_ARGUMENTS = [
     ({"eta": -0.1}, "eta=-0.1; accepted are 0 to 1"),
     ({"eta": 1.1}, "eta=1.1"),
     ({"eta": np.nan}, "eta=nan"),
-    ({"cutoff_freq": 0}, "cutoff_freq=0; accepted are frequencies from 1000 Hz up to, not including, the Nyquist frequency 8000 Hz"),
+    (
+        {"cutoff_freq": 0},
+        "cutoff_freq=0; accepted are frequencies from 1000 Hz up to, not including, the Nyquist frequency 8000 Hz",
+    ),
     ({"cutoff_freq": 999}, "cutoff_freq=999;"),
     ({"cutoff_freq": 8_000}, "cutoff_freq=8000;"),
     ({"cutoff_freq": np.nan}, "cutoff_freq=nan;"),

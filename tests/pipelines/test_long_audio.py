@@ -140,18 +140,19 @@ def test_networks_that_see_no_further_than_the_margins_give_in_windows_what_they
     assert np.abs(windowed.audios - whole.audios).max() < 1e-5
 
 
-def test_windows_are_merged_before_the_scheduler_steps():
+def test_windows_are_merged_before_the_scheduler_steps(monkeypatch):
     pipe = build_tiny_pipeline(default_num_inference_steps=4)
-    shapes, step = [], pipe.scheduler.step
+    shapes, step = [], type(pipe.scheduler).step
 
-    def watched_step(model_output, timestep, sample, eta=0.0, generator=None, return_dict=True):
+    def watched_step(self, model_output, timestep, sample, eta=0.0, generator=None, return_dict=True):
         shapes.append((tuple(model_output.shape), tuple(sample.shape)))
-        return step(model_output, timestep, sample, eta=eta, generator=generator, return_dict=return_dict)
+        return step(self, model_output, timestep, sample, eta=eta, generator=generator, return_dict=return_dict)
 
-    pipe.scheduler.step = watched_step
+    # A call works on a copy of the scheduler.
+    monkeypatch.setattr(type(pipe.scheduler), "step", watched_step)
     pipe(noise(6.0, 16_000)[0], 16_000)
-    # 6 s are 75 latent frames, a multiple of two is needed; a window has 16.
-    assert shapes == [((1, 16, 76, 32), (1, 16, 76, 32))] * 4
+    # 6 s are 75 latent frames, and there is one more at each end; a multiple of two is needed; a window has 18.
+    assert shapes == [((1, 16, 78, 32), (1, 16, 78, 32))] * 4
 
 
 @settings(max_examples=4, deadline=None)
