@@ -241,11 +241,14 @@ def test_a_true_stage_makes_its_highs_of_the_truth_at_the_inputs_level(tiny_pipe
     monkeypatch.setattr(AudioSRPipeline, "vocode", vocode)
     system = TrueStage(tiny_pipeline, through_autoencoder)
     out = system({"audio": INPUT, "sampling_rate": 48_000, "reference": TRUTH}).audios[0]
-    gain = 0.5 / np.abs(INPUT - INPUT.mean()).max()
-    padded = np.pad(gain * (TRUTH - TRUTH.mean()), ((0, 0), (0, -TRUTH.shape[-1] % 7_680)))
-    mel = tiny_pipeline.feature_extractor(torch.from_numpy(padded.astype(np.float32)))
-    # Within float32; a random autoencoder changes it beyond recognition.
-    assert mels[0].shape == mel.shape and torch.allclose(mels[0], mel, atol=1e-3) != through_autoencoder
+    prepared = tiny_pipeline.preprocess(Clip(INPUT, 48_000, False))
+    padded = np.pad(TRUTH - TRUTH.mean(), ((0, 0), (3_840, 3_840))).astype(np.float32)
+    apply_gain(padded, prepared.gain)
+    mel = tiny_pipeline.feature_extractor(torch.from_numpy(padded))
+    assert mels[0].shape == prepared.mel.shape
+    # The frames that hear nothing beyond the ends. Within float32; a random autoencoder changes it beyond recognition.
+    inside = slice(12, mel.shape[2] - 12)
+    assert torch.allclose(mels[0][:, :, inside], mel[:, :, inside], atol=1e-3) != through_autoencoder
     inner = slice(2_400, -2_400)
     assert rms(band_limited(out - INPUT, 3_500)[:, inner]) < 10 ** (-50 / 20) * rms(INPUT)
     assert rms(out - INPUT) > rms(TRUTH - INPUT)
@@ -259,14 +262,13 @@ def test_true_levels_moves_each_band_to_the_truths_mean_and_no_more(tiny_pipelin
     monkeypatch.setattr(AudioSRPipeline, "vocode", lambda pipe, mel, prepared: mels.append(mel) or np.zeros_like(TRUTH))
     for system in (TrueLevels(tiny_pipeline), TrueStage(tiny_pipeline, through_autoencoder=False), tiny_pipeline):
         system(item, generator=torch.Generator().manual_seed(0))
-    # Behind the recording, silence.
-    levelled, true, own = (mel[0, 0, :70] for mel in mels)
+    # Before and behind the recording there are margins.
+    levelled, true, own = (mel[0, 0, 8:78] for mel in mels)
     bands = [mel.unflatten(-1, (-1, 8)).mean((0, 2)) for mel in (levelled, true)]
     first = num_low_mels(find_bandwidth(INPUT), tiny_pipeline.feature_extractor.mel_edges) // 8 + 2
     # Between the centres of two bands the gain goes from the one's to the other's.
     assert first < 30 and torch.allclose(bands[0][first:-1], bands[1][first:-1], atol=0.3)
-    change = levelled - own
-    assert change[:, 8 * first :].abs().max() > 1 and torch.allclose(change, change[:1].expand_as(change), atol=1e-4)
+    assert (levelled - own)[:, 8 * first :].abs().max() > 1
     with pytest.raises(ValueError, match="True levels needs the true recording"):
         TrueLevels(tiny_pipeline)(INPUT, sampling_rate=48_000)
 
