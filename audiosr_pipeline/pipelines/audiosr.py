@@ -43,6 +43,7 @@ from audiosr_pipeline.dsp.lowpass import lowpass
 from audiosr_pipeline.dsp.normalization import apply_gain, local_gain
 from audiosr_pipeline.dsp.resample import resample, resampled_length
 from audiosr_pipeline.dsp.silence import FADE_S, fade_ends, silence_gate
+from audiosr_pipeline.dsp.temporal_envelope import follow_envelope
 from audiosr_pipeline.dsp.windows import Window, merge_windows, split_windows
 from audiosr_pipeline.models.bandwidth_extension import BandwidthExtensionVocoder
 from audiosr_pipeline.models.feature_extractor import MelFeatureExtractor
@@ -779,8 +780,11 @@ class AudioSRPipeline(DiffusionPipeline):
         merged = merge_windows(vocoded(), windows, FADE_FRAMES, self.frame_samples, dim=-1)
         audio = merged.numpy()
         apply_gain(audio, 1 / prepared.gain)
-        inside = slice(self.margin_samples, self.margin_samples + prepared.audio.shape[-1])
-        return prepared.components.mix(audio[:, inside])
+        audio = audio[:, self.margin_samples : self.margin_samples + prepared.audio.shape[-1]]
+        for row, component in enumerate(audio):
+            own = prepared.components.component(prepared.audio, row)
+            follow_envelope(component, own, prepared.inspection.bandwidth, self.sampling_rate)
+        return prepared.components.mix(audio)
 
     def replace_low_band(
         self,
