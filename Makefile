@@ -11,7 +11,7 @@ demo: $(INSTALLED)
 	$(BIN)/audiosr-pipeline enhance examples/*.wav -o out --report --spectrogram
 
 test: $(INSTALLED)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --dist worksteal
 
 test-audiocraft: $(AUDIOCRAFT)/.installed
 	$(AUDIOCRAFT)/bin/python -m pytest --no-header -v tests/adapters/test_audiocraft.py

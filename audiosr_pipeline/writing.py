@@ -2,10 +2,14 @@
 
 import errno
 import os
+import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+
+# What `written_whole` writes, with the process that does.
+PART = re.compile(r"\.(?P<name>.+)\.(?P<process>\d+)\.part", re.DOTALL)
 
 
 @contextmanager
@@ -13,12 +17,14 @@ def written_whole(path: Path | str) -> Iterator[Path]:
     """Gives a temporary path beside `path`, for a file or a folder that takes its place when the block succeeds.
 
     It is on the disk before it gets its name, so that a crash of the machine leaves it whole or not there. When the
-    block fails, or the renaming does, what was at `path` before is kept. A process that is killed while it replaces a
+    block fails, or the renaming does, what was at `path` before is kept; so it is when the new name can't be brought to
+    the disk and there was nothing of that name. A process that is killed while it replaces a
     folder may leave the former one set aside: `restore_folder` puts it back.
     """
     path = Path(path)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
     _clear(temporary)
+    is_new = not path.exists() or (path.is_dir() and not any(path.iterdir()))
     try:
         yield temporary
         sync(temporary)
@@ -26,7 +32,13 @@ def written_whole(path: Path | str) -> Iterator[Path]:
             _replace_folder(temporary, path)
         else:
             os.replace(temporary, path)
-        _sync_folder(path.parent)
+        try:
+            _sync_folder(path.parent)
+        except OSError:
+            if is_new:
+                with suppress(OSError):
+                    os.rename(path, temporary)
+            raise
     finally:
         _clear(temporary)
 
@@ -35,6 +47,8 @@ def written_whole(path: Path | str) -> Iterator[Path]:
 def new_folder(output: Path | str) -> Iterator[Path]:
     """Gives a temporary folder, which becomes `output` when the block succeeds (see `written_whole`).
 
+    What killed processes have left of it is removed.
+
     Raises:
         FileExistsError: If `output` is there and is not an empty folder.
     """
@@ -42,6 +56,9 @@ def new_folder(output: Path | str) -> Iterator[Path]:
     if folder.exists() and not (folder.is_dir() and not any(folder.iterdir())):
         raise FileExistsError(f"{output} is there and is not an empty folder: name a new one, or remove it first.")
     folder.parent.mkdir(parents=True, exist_ok=True)
+    for path in list(folder.parent.iterdir()):
+        if is_left_part(path, [folder.name]):
+            _clear(path)
     with written_whole(folder) as temporary:
         temporary.mkdir()
         yield temporary
@@ -54,6 +71,24 @@ def restore_folder(path: Path | str) -> None:
     if aside.exists() and not path.exists():
         aside.rename(path)
     _clear(aside)
+
+
+def is_left_part(path: Path, names: Collection[str]) -> bool:
+    """Whether a path is a part, for one of these names, of a process that doesn't run here any more."""
+    part = PART.fullmatch(path.name)
+    return part is not None and part["name"] in names and not _is_running(int(part["process"]))
+
+
+def _is_running(process: int) -> bool:
+    if os.name == "nt":  # There the question would end it.
+        return True
+    try:
+        os.kill(process, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except PermissionError:
+        return True
+    return True
 
 
 def sync(path: Path) -> None:

@@ -5,7 +5,6 @@ written, in whatever process and on whatever machine, from one that a killed pro
 """
 
 import os
-import re
 import shutil
 import tempfile
 import time
@@ -13,7 +12,7 @@ from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from audiosr_pipeline.writing import sync
+from audiosr_pipeline.writing import is_left_part, sync
 
 try:
     import fcntl
@@ -21,8 +20,6 @@ except ImportError:  # Windows
     fcntl = None  # type: ignore[assignment]
 
 PREFIX, SUFFIX = ".audiosr-pipeline-", ".part"
-# What `writing.written_whole` writes, with the process that does.
-SINGLE_PART = re.compile(r"\.(?P<name>.+)\.(?P<process>\d+)\.part", re.DOTALL)
 # Moving the files of one output takes milliseconds; a folder that is locked for longer is locked by someone else.
 LONGEST_WAIT_S = 2.0
 
@@ -62,10 +59,9 @@ def remove_left_parts(parent: Path, names: Collection[str]) -> None:
                     if lock is not None:
                         shutil.rmtree(path, ignore_errors=True)
                     _unlock(lock)
-            elif (part := SINGLE_PART.fullmatch(path.name)) and part["name"] in names and path.is_file():
-                if not _is_running(int(part["process"])):
-                    with suppress(OSError):
-                        path.unlink()
+            elif path.is_file() and is_left_part(path, names):
+                with suppress(OSError):
+                    path.unlink()
 
 
 def publish(parts: Mapping[Path, Path], output: Path, overwrite: bool) -> bool:
@@ -138,15 +134,3 @@ def _lock(folder: Path) -> int | None:
 def _unlock(descriptor: int | None) -> None:
     if descriptor is not None:
         os.close(descriptor)
-
-
-def _is_running(process: int) -> bool:
-    if os.name == "nt":  # There the question would end it.
-        return True
-    try:
-        os.kill(process, 0)
-    except (ProcessLookupError, OverflowError):
-        return False
-    except PermissionError:
-        return True
-    return True

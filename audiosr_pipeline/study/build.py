@@ -205,7 +205,7 @@ def rebuild_study(manifest: Path | str, output: Path | str, show_progress: bool 
 
 
 class _NotWrittenError(OSError):
-    """A stimulus can't be written: that is no fault of its item, and the study isn't built without it."""
+    """A stimulus can't be written and read again: no fault of its item, and the study isn't built without it."""
 
 
 class _Builder:
@@ -363,7 +363,8 @@ class _Builder:
         name = hashlib.sha256(plain.encode()).hexdigest()[:12]
         try:
             write_audio(self._path(name), stimulus.audio, SAMPLING_RATE, SUBTYPE)
-        except AudioFileError as error:
+            sha256 = hashlib.sha256(self._path(name).read_bytes()).hexdigest()
+        except (AudioFileError, OSError) as error:
             raise _NotWrittenError(str(error)) from error
         self._stimuli.append(
             {
@@ -372,7 +373,7 @@ class _Builder:
                 "item": item,
                 "role": role,
                 "system": system,
-                "sha256": hashlib.sha256(self._path(name).read_bytes()).hexdigest(),
+                "sha256": sha256,
                 "duration_s": round(stimulus.audio.shape[-1] / SAMPLING_RATE, 3),
                 "num_channels": len(stimulus.audio),
                 "loudness_lufs": round(stimulus.loudness_lufs, 2),

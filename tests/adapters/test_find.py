@@ -20,7 +20,11 @@ def test_a_class_derived_from_a_known_one_is_known():
     assert find_adapter(Mine(**build_audioldm().components)).sampling_rate == 16_000
 
 
-@pytest.mark.parametrize("function", [lambda: None, functools.partial(print), print, noise], ids=str)
+@pytest.mark.parametrize(
+    "function",
+    [lambda: None, functools.partial(print), print, noise],
+    ids=["lambda", "partial", "built-in", "function"],
+)
 def test_any_function_may_be_a_generator(function):
     assert find_adapter(function).sampling_rate is None
 

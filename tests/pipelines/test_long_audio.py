@@ -157,7 +157,7 @@ def test_windows_are_merged_before_the_scheduler_steps(monkeypatch):
 
 @settings(max_examples=4, deadline=None)
 @given(
-    seconds=st.lists(st.sampled_from([0.5, 3.0, 3.05, 5.0]), min_size=2, max_size=3),
+    seconds=st.lists(st.sampled_from([0.5, 2.0, 2.05, 3.0]), min_size=2, max_size=3),
     channels=st.integers(1, 2),
 )
 def test_a_long_clip_does_not_depend_on_what_it_is_batched_with(tiny_pipeline, seconds, channels):
@@ -191,7 +191,7 @@ from tests.signals import band_limited, noise
 pipe = build_tiny_pipeline(window_s=5.12, default_num_inference_steps=1)
 second = np.concatenate([band_limited(noise(1.0, seed=seed), 8_000) for seed in (0, 1)])
 peaks = []
-for minutes in (0.25, 1.25):
+for minutes in (0.2, 0.7):
     out = pipe([np.tile(second, round(60 * minutes))], 48_000)
     assert out.audios.shape == (1, 2, round(60 * minutes) * 48_000) and out.generated.any()
     del out
@@ -209,5 +209,5 @@ def test_memory_grows_with_the_audio_alone():
     assert run.returncode == 0, run.stderr
     short, long = json.loads(run.stdout.splitlines()[-1])
     # A minute of stereo is 23 MB: input, output, new band, waveform, two mel spectrograms of half that size, latents,
-    # and the temporary copies of one channel.
-    assert long - short < 115
+    # and the temporary copies of one channel. The second clip is half a minute longer.
+    assert long - short < 115 / 2
