@@ -1,17 +1,50 @@
 """What all adapters have in common."""
 
-import copy
+import inspect
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import torch
 from torch import nn
 
+from audiosr_pipeline.adapters.replacing import refill, with_extras
+from audiosr_pipeline.pipelines.forms import with_attribute
 from audiosr_pipeline.pipelines.inputs import Clip, load_clips
+
+
+@dataclass
+class Call:
+    """One call of a generator.
+
+    Args:
+        method: Name of the method.
+        arguments: What it was called with, by the names of its parameters, with the defaults.
+        lengths: True lengths in samples of the clips, where they are noticed on the way.
+    """
+
+    method: str = "__call__"
+    arguments: dict[str, Any] = field(default_factory=dict)
+    lengths: list[int] = field(default_factory=list)
 
 
 class Adapter:
     """What must be known of a generator: which methods return audio, where in their output it is, and its rate.
+
+    A class of generators is known by a few attributes:
+
+    - `package`, `classes`: where it comes from, and names; classes derived from it are known too.
+    - `methods`: which return audio.
+    - `attribute`, `position`: where the audio is in an output object (or dict), and in a tuple.
+    - `rates`: paths from the generator to its audio's rate, of which the first that exists counts.
+    - `usual_rate`: that of published checkpoints in Hz, where the generator doesn't tell; another can be passed.
+    - `lengths`: attribute and position of the true lengths in samples, where clips are padded to the longest.
+    - `is_one_clip`: whether an output holds one clip `(channels, num_samples)`, without a batch.
+    - `no_audio`: arguments, their values that give no audio (None if left out counts), and what to do instead.
+    - `own_rates`: attributes of the generator that users save its audio with.
+    - `writers`: methods that would write audio at the generator's own rate.
 
     Args:
         generator: The generator.
@@ -21,32 +54,64 @@ class Adapter:
         ValueError: If the generator tells another rate, or is known not to work.
     """
 
+    package = ""
+    classes: tuple[str, ...] = ()
     methods: tuple[str, ...] = ("__call__",)
-    # Where the audio is in an output object, and in a tuple.
     attribute = "audios"
     position = 0
+    rates: tuple[str, ...] = ()
+    usual_rate: int | None = None
+    lengths: tuple[str, int] | None = None
+    is_one_clip = False
+    no_audio: dict[str, tuple[tuple, str]] = {}
+    own_rates: tuple[str, ...] = ()
+    writers: tuple[str, ...] = ()
+    # Whether the rate must be known before a call; else it may come with the audio.
+    needs_rate = True
 
     def __init__(self, generator: Any, sampling_rate: int | None = None):
         self.generator = generator
         self.name = "the generator" if generator is None else getattr(generator, "__name__", type(generator).__name__)
+        self.passed_rate = sampling_rate
         self.check()
-        self.sampling_rate = self.agreed_rate(self.own_sampling_rate(), sampling_rate)
+        self.sampling_rate = self.rate(Call())
 
     def check(self) -> None:
         """Raises ValueError if the generator is known not to work."""
 
-    def own_sampling_rate(self) -> int | None:
+    def check_call(self, call: Call) -> None:
+        """Raises ValueError if a call would give no audio, or audio whose rate isn't known."""
+        for argument, (values, remedy) in {**COMMON_NO_AUDIO, **self.no_audio}.items():
+            value = call.arguments.get(argument)
+            if any(value is refused or (isinstance(value, str) and value == refused) for refused in values):
+                shown = f'"{value}"' if isinstance(value, str) else value
+                raise ValueError(f"{argument}={shown} gives no audio; {remedy}.")
+        if self.needs_rate and self.rate(call) is None:
+            raise ValueError(f"{self.name} doesn't tell the rate of its audio: pass sampling_rate= in Hz.")
+
+    def own_rate(self, call: Call) -> int | None:
         """The rate in Hz that the generator tells; None if it doesn't."""
+        for path in self.rates:
+            value = self.generator
+            for part in path.split("."):
+                value = getattr(value, part, None)
+            if value is not None:
+                return int(value)
         return None
 
-    def agreed_rate(self, own_rate: int | None, sampling_rate: int | None) -> int | None:
-        """The rate that was told, the one that was passed, or both if they agree."""
-        if None not in (own_rate, sampling_rate) and own_rate != sampling_rate:
+    def rate(self, call: Call) -> int | None:
+        """The rate in Hz: told, passed, or both if they agree; else the usual one, if any."""
+        own_rate = self.own_rate(call)
+        if None not in (own_rate, self.passed_rate) and own_rate != self.passed_rate:
             raise ValueError(
-                f"{self.name} generates audio at {own_rate} Hz, but sampling_rate={sampling_rate} was passed: "
+                f"{self.name} generates audio at {own_rate} Hz, but sampling_rate={self.passed_rate} was passed: "
                 "leave it out."
             )
-        return sampling_rate if own_rate is None else own_rate
+        return own_rate or self.passed_rate or self.usual_rate
+
+    def tells_rate(self, clips: list[Clip], call: Call) -> bool:
+        """Whether the rate of clips was told by the generator, or came with them."""
+        return self.own_rate(call) is not None or all(clip.has_rate for clip in clips)
 
     def networks(self) -> list[nn.Module]:
         """The networks, which leave an accelerator to the upscaler for its turn."""
@@ -54,14 +119,35 @@ class Adapter:
         parts = components.values() if isinstance(components, dict) else [self.generator]
         return [part for part in parts if isinstance(part, nn.Module)]
 
-    def read(self, output: Any) -> list[Clip]:
+    def takes_generator(self, method: Callable[..., Any]) -> bool:
+        """Whether a method has a use for `generator=`."""
+        return "generator" in parameters_of(method)
+
+    @contextmanager
+    def around(self, call: Call) -> Iterator[None]:
+        """What a call of the generator needs about it."""
+        yield
+
+    def finish(self, output: Any) -> Any:
+        """What a method returned, generated to its end."""
+        return output
+
+    def pass_on(self, name: str, result: Any) -> Any:
+        """What a method that isn't in `methods` returned.
+
+        Raises:
+            ValueError: If it looks like audio of the generator's own rate, and such isn't expected of the method.
+        """
+        return result
+
+    def read(self, output: Any, call: Call) -> list[Clip]:
         """The clips of an output, at their true lengths.
 
         Raises:
             ValueError: If there is no audio in it, or none that can be used.
         """
         try:
-            clips = self.load(output)
+            clips = self.load(output, call)
         except ValueError as error:
             hint = ""
             if any(
@@ -71,15 +157,35 @@ class Adapter:
             raise ValueError(f"what {self.name} returned can't be used: {error}{hint}") from error
         return clips
 
-    def load(self, output: Any) -> list[Clip]:
+    def load(self, output: Any, call: Call) -> list[Clip]:
         """As `read`, with errors that don't name the generator."""
-        return load_clips(self.audio_in(output), self.sampling_rate)
+        audio = self.audio_in(output)
+        if audio is None:
+            raise ValueError(f"there is no audio in it ({self.attribute} is None).")
+        if self.is_one_clip:
+            audio = [audio]
+        elif (lengths := self.lengths_in(output, call)) is not None:
+            audio = [clip[..., :length] for clip, length in zip(audio, lengths, strict=True)]
+        elif isinstance(audio, list):
+            audio = [clip for clip in audio if clip is not None]
+        return load_clips(audio, self.rate(call))
 
     def audio_in(self, output: Any) -> Any:
         """The audio in an output, as it stands there."""
         if isinstance(output, tuple):
             return output[self.position]
+        if type(output) is dict:
+            return output.get(self.attribute)
         return getattr(output, self.attribute, output)
+
+    def lengths_in(self, output: Any, call: Call) -> list[int] | None:
+        """The true lengths of its clips in samples, where the output or the call tells."""
+        lengths: Any = None
+        if self.lengths is not None:
+            attribute, position = self.lengths
+            is_tuple = isinstance(output, tuple) and len(output) > position
+            lengths = output[position] if is_tuple else getattr(output, attribute, None)
+        return None if lengths is None else [int(length) for length in lengths]
 
     def replace(
         self, output: Any, audios: list[np.ndarray], original: list[np.ndarray], sampling_rate: int, reports: list[Any]
@@ -95,59 +201,49 @@ class Adapter:
 
         Returns:
             A copy of `output`, with `sampling_rate`, `original` and `reports` as attributes (keys if it is a dict). A
-            batch of unequal lengths in one tensor or array is padded with zeros at the end.
+            batch of unequal lengths in one tensor or array is padded with zeros at the end. Where a list holds None,
+            as for a text of which nothing was spoken, so do the new ones.
         """
         form = self.audio_in(output)
-        new = self.with_audio(output, in_form_of(form, audios), sampling_rate)
-        extras = {"sampling_rate": sampling_rate, "original": in_form_of(form, original), "reports": reports}
+        if isinstance(form, list):
+            rest = iter(reports)
+            reports = [None if item is None else next(rest) for item in form]
+        new = self.with_audio(output, refill(form, audios, sampling_rate), sampling_rate)
+        extras = {"sampling_rate": sampling_rate, "original": refill(form, original, sampling_rate), "reports": reports}
         return with_extras(new, extras)
 
     def with_audio(self, output: Any, audio: Any, sampling_rate: int) -> Any:
         """A copy of `output` with other audio, and other rate if it holds one."""
         if isinstance(output, tuple):
-            items = list(output)
-            items[self.position] = audio
-            return tuple(items)
-        if hasattr(output, self.attribute):
-            output = copy.copy(output)
-            setattr(output, self.attribute, audio)
-            return output
-        return audio
+            return (*output[: self.position], audio, *output[self.position :][1:])
+        if type(output) is dict:
+            return {**output, self.attribute: audio}
+        return with_attribute(output, self.attribute, audio) if hasattr(output, self.attribute) else audio
 
 
-def in_form_of(form: Any, audios: list[np.ndarray]) -> Any:
-    """Clips arranged as the audio `form` is: a list, or a tensor on its device or an array of one clip or a batch."""
-    if isinstance(form, list):
-        return [in_form_of(item, [audio]) for item, audio in zip(form, audios, strict=True)]
-    if form.ndim == audios[0].ndim:
-        (joined,) = audios
-    else:
-        longest = max(audio.shape[-1] for audio in audios)
-        silence = [(0, 0)] * (audios[0].ndim - 1)
-        joined = np.stack([np.pad(audio, [*silence, (0, longest - audio.shape[-1])]) for audio in audios])
-    return torch.from_numpy(joined).to(form.device) if isinstance(form, torch.Tensor) else joined
+# With these values, no generator that is known gives audio.
+COMMON_NO_AUDIO: dict[str, tuple[tuple, str]] = {"output_type": (("latent", "mel"), "leave it out")}
 
 
-class Tuple(tuple):
-    """A tuple that can carry attributes."""
+def parameters_of(method: Callable[..., Any]) -> dict[str, inspect.Parameter]:
+    """The parameters of a method by name; none if they can't be known, as those of some compiled functions."""
+    try:
+        return dict(inspect.signature(method).parameters)
+    except (ValueError, TypeError):
+        return {}
 
 
-class List(list):
-    """A list that can carry attributes."""
-
-
-class Array(np.ndarray):
-    """An array that can carry attributes."""
-
-
-def with_extras(value: Any, extras: dict[str, Any]) -> Any:
-    """`value` with more attributes, or keys if it is a dict."""
-    if type(value) is dict:
-        return {**value, **extras}
-    if isinstance(value, np.ndarray):
-        value = value.view(Array)
-    elif type(value) in (tuple, list):
-        value = Tuple(value) if isinstance(value, tuple) else List(value)
-    for name, extra in extras.items():
-        setattr(value, name, extra)
-    return value
+def arguments_of(method: Callable[..., Any], args: tuple, kwargs: dict[str, Any]) -> dict[str, Any]:
+    """What a method is called with, by the names of its parameters, with the defaults."""
+    try:
+        signature = inspect.signature(method)
+        bound = signature.bind_partial(*args, **kwargs)
+    # Of compiled functions, or with arguments that don't fit: then the method itself says so.
+    except (ValueError, TypeError):
+        return dict(kwargs)
+    bound.apply_defaults()
+    named = dict(bound.arguments)
+    for name, parameter in signature.parameters.items():
+        if parameter.kind is inspect.Parameter.VAR_KEYWORD:
+            named.update(named.pop(name, {}))
+    return named

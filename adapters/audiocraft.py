@@ -6,8 +6,8 @@ from audiosr_pipeline.adapters.adapter import Adapter
 
 
 class AudiocraftAdapter(Adapter):
-    """audiocraft `MusicGen` and `AudioGen`."""
-
+    package = "audiocraft"
+    classes = ("MusicGen", "AudioGen")
     methods = (
         "generate",
         "generate_unconditional",
@@ -15,9 +15,7 @@ class AudiocraftAdapter(Adapter):
         "generate_with_chroma",
         "generate_audio",
     )
-
-    def own_sampling_rate(self) -> int:
-        return self.generator.sample_rate
+    rates = ("sample_rate",)
 
     def networks(self) -> list[nn.Module]:
         # A conditioner keeps its T5 out of sight of `nn.Module`, and so of the language model's `to`.

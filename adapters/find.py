@@ -6,33 +6,29 @@ from typing import Any
 
 import numpy as np
 
-from audiosr_pipeline.adapters.adapter import Adapter
+from audiosr_pipeline.adapters import diffusers_pipelines, transformers_models
+from audiosr_pipeline.adapters.adapter import Adapter, Call
 from audiosr_pipeline.adapters.audiocraft import AudiocraftAdapter
-from audiosr_pipeline.adapters.audioldm import AudioLDM2Adapter, AudioLDMAdapter, MusicLDMAdapter
-from audiosr_pipeline.adapters.fastspeech2 import FastSpeech2Adapter
 from audiosr_pipeline.adapters.function import FunctionAdapter
-from audiosr_pipeline.adapters.musicgen import MusicgenAdapter
-from audiosr_pipeline.adapters.stable_audio import StableAudioAdapter
 from audiosr_pipeline.adapters.text_to_audio import TextToAudioAdapter
 
 # By package and class: what isn't installed needn't be imported.
 ADAPTERS: dict[tuple[str, str], type[Adapter]] = {
-    ("diffusers", "AudioLDMPipeline"): AudioLDMAdapter,
-    ("diffusers", "AudioLDM2Pipeline"): AudioLDM2Adapter,
-    ("diffusers", "MusicLDMPipeline"): MusicLDMAdapter,
-    ("diffusers", "StableAudioPipeline"): StableAudioAdapter,
-    ("transformers", "MusicgenForConditionalGeneration"): MusicgenAdapter,
-    ("transformers", "FastSpeech2ConformerWithHifiGan"): FastSpeech2Adapter,
-    ("transformers", "TextToAudioPipeline"): TextToAudioAdapter,
-    ("audiocraft", "MusicGen"): AudiocraftAdapter,
-    ("audiocraft", "AudioGen"): AudiocraftAdapter,
+    (adapter.package, name): adapter
+    for adapter in (
+        *diffusers_pipelines.ADAPTERS,
+        *transformers_models.ADAPTERS,
+        TextToAudioAdapter,
+        AudiocraftAdapter,
+    )
+    for name in adapter.classes
 }
 
 
 def find_adapter(generator: Any, sampling_rate: int | None = None) -> Adapter:
     """The adapter of a generator, by its class or one that it is derived from.
 
-    Anything with a rate passed, and any function, is taken for a function that returns audio.
+    Any function, and any object with a rate passed, is taken to return audio (see `FunctionAdapter`).
 
     Raises:
         ValueError: If there is none, or if the generator can't be used as it is.
@@ -44,11 +40,15 @@ def find_adapter(generator: Any, sampling_rate: int | None = None) -> Adapter:
     is_function = inspect.isroutine(generator) or isinstance(generator, functools.partial)
     if is_function or sampling_rate is not None:
         return FunctionAdapter(generator, sampling_rate)
-    known = ", ".join(f"{name} ({package})" for package, name in ADAPTERS)
+    packages = dict.fromkeys(package for package, _ in ADAPTERS)
+    known = "; ".join(
+        f"of {package} {', '.join(name for owner, name in ADAPTERS if owner == package)}" for package in packages
+    )
     raise ValueError(
-        f"{type(generator).__name__} is no generator that is known. Known are {known}. "
-        "Any other goes as a function that returns (audio, sampling_rate), with the rate in Hz:\n"
-        "    with_super_resolution(lambda *args, **kwargs: (generator(*args, **kwargs), 22_050), audiosr)"
+        f"{type(generator).__name__} is no generator that is known. Any other goes as a function that returns "
+        "(audio, sampling_rate), with the rate in Hz:\n"
+        "    with_super_resolution(lambda *args, **kwargs: (generator(*args, **kwargs), 22_050), audiosr)\n"
+        f"Known are {known}."
     )
 
 
@@ -75,5 +75,10 @@ def read_output(generator: Any, output: Any, sampling_rate: int | None = None) -
         adapter: Adapter = FunctionAdapter(None, sampling_rate)
     else:
         adapter = find_adapter(generator, sampling_rate)
-    clips = adapter.read(output)
+    clips = adapter.read(adapter.finish(output), Call())
+    if len({clip.sampling_rate for clip in clips}) > 1:
+        raise ValueError(
+            f"clips of different rates: {', '.join(str(clip.sampling_rate) for clip in clips)} Hz. AudioSRPipeline takes "
+            "them as they are, without read_output."
+        )
     return [clip.audio[0] if clip.is_flat else clip.audio for clip in clips], clips[0].sampling_rate

@@ -4,15 +4,16 @@ import functools
 import inspect
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext, suppress
 from typing import Any
 
 import numpy as np
 import torch
 
-from audiosr_pipeline.adapters.adapter import Adapter
+from audiosr_pipeline.adapters.adapter import Adapter, Call, arguments_of
 from audiosr_pipeline.adapters.find import find_adapter
 from audiosr_pipeline.adapters.offload import in_place_of, make_room
+from audiosr_pipeline.adapters.replacing import with_extras
 from audiosr_pipeline.dsp.resample import resample
 from audiosr_pipeline.pipelines.audiosr import AudioSRPipeline
 from audiosr_pipeline.pipelines.inputs import Clip
@@ -33,15 +34,15 @@ def with_super_resolution(
     """Puts super-resolution behind a generator.
 
     Args:
-        generator: diffusers `AudioLDMPipeline`, `AudioLDM2Pipeline` or `StableAudioPipeline`; transformers
-            `MusicgenForConditionalGeneration`, `FastSpeech2ConformerWithHifiGan` or a text-to-audio pipeline;
-            audiocraft `MusicGen` or `AudioGen`; or a function that returns `(audio, sampling_rate)`, or audio alone
-            if `sampling_rate` is passed.
+        generator: A pipeline or model of diffusers, transformers or audiocraft that makes audio (`docs/adapters.md`
+            lists them); or a function that returns `(audio, sampling_rate)`, or audio alone if `sampling_rate` is
+            passed; or any object with such methods and `sampling_rate` passed.
         audiosr: The upscaler. With a generator on an accelerator it takes turns: it goes there, in the generator's
             dtype, while the generator is on the CPU, and is left on the CPU, rounded to that dtype.
         sampling_rate: Rate of the generator's audio in Hz, for one that doesn't tell.
-        on_error: What happens if the upscaler fails: "raise", or "return_original" with a warning, and the reason in
-            the reports.
+        on_error: What happens if what was generated can't be read, or the upscaler fails: "raise", with what was
+            generated as the error's `output`; or "return_original" with a warning, and the reason in the reports: at
+            48 kHz, or untouched at its own rate if it couldn't be read.
         **settings: Arguments for each call of `audiosr`, such as `num_inference_steps`.
 
     Returns:
@@ -87,7 +88,8 @@ class SuperResolvedGenerator:
     A `torch.Generator` passed as `generator=` seeds both. A generator without a parameter of that name draws from
     torch's global generator: that is seeded from the one passed for as long as the call lasts.
 
-    Everything else, attributes that are set included, is the generator's own.
+    Everything else, attributes that are set included, is the generator's own. Of an object that isn't known, a method
+    from which audio isn't expected raises ValueError if it returns what looks like audio.
 
     Attributes:
         sampling_rate: 48000.
@@ -105,7 +107,9 @@ class SuperResolvedGenerator:
             "_settings": settings,
         }
         if "__call__" in adapter.methods:
-            own["__signature__"] = inspect.signature(adapter.generator)
+            # Those of some compiled functions can't be known.
+            with suppress(ValueError, TypeError):
+                own["__signature__"] = inspect.signature(adapter.generator)
         vars(self).update(own)
 
     @property
@@ -115,25 +119,32 @@ class SuperResolvedGenerator:
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if "__call__" in self._adapter.methods:
-            return self._generate(self.generator, args, kwargs)
-        return self.generator(*args, **kwargs)
+            return self._generate("__call__", self.generator, args, kwargs)
+        return self._adapter.pass_on("__call__", self.generator(*args, **kwargs))
 
     def __getattr__(self, name: str) -> Any:
         # Protocols such as copying and pickling look at an object before it has a generator.
         if name.startswith("__"):
             raise AttributeError(name)
         value = getattr(self.generator, name)
+        if name in self._adapter.own_rates:
+            return self.sampling_rate
+        if name in self._adapter.writers:
+            raise AttributeError(
+                f"{name} of {self._adapter.name} writes at the generator's own rate, in which 48 kHz would play too slow. "
+                "Write with soundfile.write(path, audio, sampling_rate) and the output's sampling_rate."
+            )
         is_generation = name in self._adapter.methods
-        if not is_generation and not inspect.ismethod(value):
+        if not is_generation and not inspect.isroutine(value) and not isinstance(value, functools.partial):
             return value
 
         @functools.wraps(value)
         def method(*args: Any, **kwargs: Any) -> Any:
             if is_generation:
-                return self._generate(value, args, kwargs)
+                return self._generate(name, value, args, kwargs)
             result = value(*args, **kwargs)
             # `to`, `half`, `eval` and others return the generator to be chained.
-            return self if result is self.generator else result
+            return self if result is self.generator else self._adapter.pass_on(name, result)
 
         return method
 
@@ -143,38 +154,58 @@ class SuperResolvedGenerator:
         else:
             setattr(self.generator, name, value)
 
-    def _generate(self, method: Callable[..., Any], args: tuple, kwargs: dict[str, Any]) -> Any:
+    def _generate(self, name: str, method: Callable[..., Any], args: tuple, kwargs: dict[str, Any]) -> Any:
         """Calls the generator and puts its audio at 48 kHz in the place of the audio that it returned."""
         adapter = self._adapter
-        if kwargs.get("output_type") == "latent":
-            raise ValueError('output_type="latent" gives no audio; leave it out.')
-        networks = adapter.networks()
-        make_room(networks, self.audiosr)
+        call = Call(name, arguments_of(method, args, kwargs))
+        adapter.check_call(call)
+        make_room(adapter.networks(), self.audiosr)
         seed = kwargs.get("generator")
-        if seed is None or "generator" in inspect.signature(method).parameters:
-            output = method(*args, **kwargs)
-        else:
+        takes_seed = seed is None or adapter.takes_generator(method)
+        if not takes_seed:
             del kwargs["generator"]
-            with _global_seed(seed, adapter.name):
-                output = method(*args, **kwargs)
-        clips = adapter.read(output)
+        with adapter.around(call), nullcontext() if takes_seed else _global_seed(seed, adapter.name):
+            output = adapter.finish(method(*args, **kwargs))
+        # Generating may have taken long: whatever happens from here on, what was generated isn't lost.
+        try:
+            return self._at_48_khz(output, call, seed)
+        except BaseException as error:
+            error.output = output  # type: ignore[attr-defined]
+            if self._on_error == "raise" or not isinstance(error, Exception):
+                raise
+            reason = f"{type(error).__name__}: {error}"
+        warnings.warn(f"what was generated is returned as it is, not at 48 kHz: {reason}", stacklevel=3)
+        return self._untouched(output, call, reason)
+
+    def _at_48_khz(self, output: Any, call: Call, seed: torch.Generator | list[torch.Generator] | None) -> Any:
+        """What the generator returned, with its audio at 48 kHz in place."""
+        adapter = self._adapter
+        clips = adapter.read(output, call)
         original = [_in_shape(resample(clip.audio, clip.sampling_rate, self.sampling_rate), clip) for clip in clips]
         try:
-            with in_place_of(networks, self.audiosr):
+            with in_place_of(adapter.networks(), self.audiosr):
                 audios, reports = self._super_resolve(clips, seed)
         except Exception as error:
             if self._on_error == "raise":
                 raise
             reason = f"{type(error).__name__}: {error}"
-            warnings.warn(f"super-resolution failed, the original is returned at 48 kHz: {reason}", stacklevel=3)
+            warnings.warn(f"super-resolution failed, the original is returned at 48 kHz: {reason}", stacklevel=4)
             audios, reports = [audio.copy() for audio in original], [_failed(clip, reason) for clip in clips]
-        if adapter.own_sampling_rate() is None and any(report.action == "left_alone" for report in reports):
+        if not adapter.tells_rate(clips, call) and any(report.action == "left_alone" for report in reports):
             warnings.warn(
                 f"what {adapter.name} returned was left alone as full band at {clips[0].sampling_rate} Hz. If it "
                 "sounds too high and fast, that isn't its rate.",
-                stacklevel=3,
+                stacklevel=4,
             )
         return adapter.replace(output, audios, original, self.sampling_rate, reports)
+
+    def _untouched(self, output: Any, call: Call, reason: str) -> Any:
+        """What the generator returned, with its own rate and a report, if it can carry them."""
+        with suppress(AttributeError, TypeError):
+            rate = self._adapter.rate(call)
+            report = AudioSRReport(rate or 0, 0, 0.0, 0.0, 0.0, "failed", reason)
+            return with_extras(output, {"sampling_rate": rate, "original": None, "reports": [report]})
+        return output
 
     def _super_resolve(
         self, clips: list[Clip], seed: torch.Generator | list[torch.Generator] | None
@@ -187,8 +218,8 @@ class SuperResolvedGenerator:
                 torch.Generator().manual_seed(_draw(generator))
                 for generator in (seed if isinstance(seed, list) else [seed] * len(clips))
             ]
-        audios = [_in_shape(clip.audio, clip) for clip in clips]
-        out = self.audiosr(audios, clips[0].sampling_rate, generator=seeds, **self._settings)
+        audios = [{"audio": _in_shape(clip.audio, clip), "sampling_rate": clip.sampling_rate} for clip in clips]
+        out = self.audiosr(audios, generator=seeds, **self._settings)
         return list(out.audios), out.reports
 
 

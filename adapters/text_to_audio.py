@@ -1,40 +1,97 @@
 """transformers' text-to-audio pipeline: a dict with `audio` and `sampling_rate`, or a list of them."""
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 from torch import nn
 
-from audiosr_pipeline.adapters.adapter import Adapter
+from audiosr_pipeline.adapters.adapter import Adapter, Call
+from audiosr_pipeline.adapters.diffusers_pipelines import replaced
+from audiosr_pipeline.adapters.transformers_models import ADAPTERS
 from audiosr_pipeline.pipelines.inputs import Clip, load_clips
+
+# Models of which the pipeline returns no audio, what it returns, and what to do.
+BROKEN = {
+    "FastSpeech2ConformerWithHifiGan": (
+        "the spectrogram of FastSpeech2ConformerWithHifiGan, not its waveform",
+        "with_super_resolution(pipeline.model, audiosr)",
+    ),
+    "Qwen2_5OmniForConditionalGeneration": (
+        "the token ids of Qwen2_5OmniForConditionalGeneration as audio",
+        "with_super_resolution(pipeline.model, audiosr).generate(**inputs)",
+    ),
+    "Qwen3OmniMoeForConditionalGeneration": (
+        "the token ids of Qwen3OmniMoeForConditionalGeneration as audio",
+        "with_super_resolution(pipeline.model, audiosr).generate(**inputs)",
+    ),
+}
 
 
 class TextToAudioAdapter(Adapter):
     """transformers `pipeline("text-to-audio")`, with any model."""
 
-    def check(self) -> None:
-        if type(self.generator.model).__name__ == "FastSpeech2ConformerWithHifiGan":
-            raise ValueError(
-                "transformers' text-to-audio pipeline returns the spectrogram of FastSpeech2ConformerWithHifiGan, not "
-                "its waveform. Pass the model itself: with_super_resolution(pipeline.model, audiosr)."
-            )
+    package = "transformers"
+    classes = ("TextToAudioPipeline",)
+    rates = ("sampling_rate",)
 
-    def own_sampling_rate(self) -> int | None:
-        return self.generator.sampling_rate
+    def check(self) -> None:
+        if (found := BROKEN.get(type(self.generator.model).__name__)) is not None:
+            what, remedy = found
+            raise ValueError(
+                f"transformers' text-to-audio pipeline returns {what}. Pass the model itself: {remedy}."
+            )
 
     def networks(self) -> list[nn.Module]:
         return [part for part in (self.generator.model, self.generator.vocoder) if part is not None]
 
-    def load(self, output: Any) -> list[Clip]:
+    @contextmanager
+    def around(self, call: Call) -> Iterator[None]:
+        """Notes the lengths that the model tells, which the pipeline drops."""
+        model = self.generator.model
+        adapter = next((adapter for adapter in ADAPTERS if type(model).__name__ in adapter.classes), None)
+        if adapter is None or adapter.lengths is None:
+            yield
+            return
+        reader = object.__new__(adapter)
+
+        def note(output: Any) -> Any:
+            call.lengths.extend(reader.lengths_in(output, call) or [])
+            return output
+
+        if "generate" in adapter.methods:
+            generate: Callable[..., Any] = model.generate
+            with replaced(model, "generate", lambda *args, **kwargs: note(generate(*args, **kwargs))):
+                yield
+        else:
+            hook = model.register_forward_hook(lambda model, inputs, output: note(output))
+            try:
+                yield
+            finally:
+                hook.remove()
+
+    def finish(self, output: Any) -> Any:
+        # Of texts that come from an iterator, the pipeline returns one.
+        return list(output) if isinstance(output, Iterator) else output
+
+    def load(self, output: Any, call: Call) -> list[Clip]:
         items = output if isinstance(output, list) else [output]
-        return load_clips([item["audio"] for item in items], self.sampling_rate)
+        audios = [item["audio"] for item in items]
+        if len(call.lengths) == len(audios):
+            audios = [audio[..., :length] for audio, length in zip(audios, call.lengths, strict=True)]
+        for audio in audios:
+            values = np.asarray(audio)
+            if values.size and np.abs(values).max() > 1 and (values == np.round(values)).all():
+                raise ValueError("whole numbers, such as token ids or codes, where its audio should be.")
+        return load_clips(audios, self.rate(call))
 
     def replace(
         self, output: Any, audios: list[np.ndarray], original: list[np.ndarray], sampling_rate: int, reports: list[Any]
     ) -> Any:
         items = output if isinstance(output, list) else [output]
-        replaced = [
+        new = [
             {**item, "audio": audio, "sampling_rate": sampling_rate, "original": before, "reports": [report]}
             for item, audio, before, report in zip(items, audios, original, reports, strict=True)
         ]
-        return replaced if isinstance(output, list) else replaced[0]
+        return new if isinstance(output, list) else new[0]

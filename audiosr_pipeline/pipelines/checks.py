@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from audiosr_pipeline.pipelines.inputs import in_short
+from audiosr_pipeline.pipelines.rates import in_short
 
 SCHEDULER_PARTS = ("set_timesteps", "scale_model_input", "step", "init_noise_sigma", "alphas_cumprod")
 

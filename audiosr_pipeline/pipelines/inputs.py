@@ -1,9 +1,7 @@
 """What `AudioSRPipeline` accepts as audio, turned into clips."""
 
 import warnings
-from collections.abc import Mapping
 from dataclasses import dataclass
-from numbers import Real
 from pathlib import Path
 from typing import Any
 
@@ -11,17 +9,19 @@ import numpy as np
 import torch
 
 from audiosr_pipeline.audio_io import read_audio
+from audiosr_pipeline.pipelines.forms import unwrap
+from audiosr_pipeline.pipelines.rates import agreed_rate, check_rate
 
 MOST_CHANNELS = 32
-LOWEST_RATE, HIGHEST_RATE = 4_000, 384_000
 # 30 dB over full scale: no mix is that far over, and integers of 16 bit that stay below are 60 dB under theirs.
 USUAL_PEAK = 32.0
 # 32-bit integers reach 2e9. From 1e19 on, the square of a float32 is infinite; this leaves room for sums and gains.
 LARGEST_SAMPLE = 1e12
 FORMS = (
     "accepted are a 1-D array or tensor (one mono clip), 2-D (batch, num_samples), 3-D (batch, channels, num_samples), "
-    "a list of clips that are each 1-D, (channels, num_samples) or a path, a path, a dict with 'audio' and "
-    "'sampling_rate', or an output object with .audios"
+    "a list of clips that are each 1-D, (channels, num_samples) or one of the following, a path, an open file or its "
+    "bytes, (audio, sampling_rate), (sampling_rate, audio), a dict with 'audio' and 'sampling_rate', or an output "
+    "object with .audios or .audio"
 )
 
 
@@ -29,13 +29,14 @@ FORMS = (
 class Clip:
     """One clip: `audio` `(channels, num_samples)`, float32, at `sampling_rate` Hz; `is_flat` if it came as 1-D.
 
-    `notes` are for its report.
+    `notes` are for its report; `has_rate` if its rate came with it.
     """
 
     audio: np.ndarray
     sampling_rate: int
     is_flat: bool
     notes: tuple[str, ...] = ()
+    has_rate: bool = False
 
 
 def load_clips(audio: Any, sampling_rate: int | None) -> list[Clip]:
@@ -55,23 +56,21 @@ def load_clips(audio: Any, sampling_rate: int | None) -> list[Clip]:
         ValueError: If there is no audio in it, if its shape, type or rate can't be used, or if a sample is NaN,
             infinite or above 1e12.
     """
-    if hasattr(audio, "audios"):
-        audio = audio.audios
-    if isinstance(audio, Mapping):
-        audio, sampling_rate = _unpack(audio, sampling_rate, "audio")
-        # transformers' text-to-audio puts a list there where it was given several texts.
-        return load_clips(audio if isinstance(audio, (list, tuple)) else [audio], sampling_rate)
+    is_clip = has_rate = False
+    while (form := unwrap(audio, sampling_rate, "audio", is_clip)) is not None:
+        audio, sampling_rate = form.audio, form.sampling_rate
+        is_clip, has_rate = is_clip or form.is_clip, has_rate or form.has_rate
     if isinstance(audio, (str, Path)):
-        return [_load_clip(audio, sampling_rate, "audio")]
+        return [_load_clip(audio, sampling_rate, "audio", True)]
     if isinstance(audio, (list, tuple)):
         if not audio:
             raise ValueError(f"audio is an empty list; {FORMS}.")
         if isinstance(audio[0], (int, float, np.number)):
             raise ValueError(f"audio is a list of numbers; {FORMS}.")
-        return [_load_clip(item, sampling_rate, f"audio[{index}]") for index, item in enumerate(audio)]
+        return [_load_clip(item, sampling_rate, f"audio[{index}]", has_rate) for index, item in enumerate(audio)]
     array = _as_array(audio, "audio")
-    if array.ndim == 1:
-        return [_load_clip(array, sampling_rate, "audio")]
+    if array.ndim == 1 or (array.ndim == 2 and is_clip):
+        return [_load_clip(array, sampling_rate, "audio", has_rate)]
     if array.ndim not in (2, 3) or 0 in array.shape[:-1]:
         raise ValueError(f"audio has shape {array.shape}; {FORMS}.")
     if array.ndim == 2 and array.shape[0] > array.shape[1] > 0:
@@ -79,20 +78,24 @@ def load_clips(audio: Any, sampling_rate: int | None) -> list[Clip]:
             f"audio has shape {array.shape}, read as (batch, num_samples): {array.shape[0]} clips of {array.shape[1]} "
             "samples. If the last axis is channels, transpose it to (channels, num_samples) and pass it in a list."
         )
-    return [_load_clip(item, sampling_rate, f"audio[{index}]") for index, item in enumerate(array)]
+    return [_load_clip(item, sampling_rate, f"audio[{index}]", has_rate) for index, item in enumerate(array)]
 
 
-def _load_clip(item: Any, sampling_rate: int | None, name: str) -> Clip:
-    """One clip from a path, a dict or an array; `name` says in errors which one it is."""
-    if isinstance(item, Mapping):
-        item, sampling_rate = _unpack(item, sampling_rate, name)
+def _load_clip(item: Any, sampling_rate: int | None, name: str, has_rate: bool) -> Clip:
+    """One clip from an array, a path or a form; `name` says in errors which one it is."""
+    is_wrapped = False
+    while (form := unwrap(item, sampling_rate, name, is_clip=True)) is not None:
+        item, sampling_rate, has_rate, is_wrapped = form.audio, form.sampling_rate, has_rate or form.has_rate, True
     if isinstance(item, (str, Path)):
-        name = str(item)
+        name, has_rate = str(item), True
         array, rate = read_audio(item)
-        sampling_rate = _agreed_rate(rate, sampling_rate, name)
+        sampling_rate = agreed_rate(rate, sampling_rate, name)
         item = array[0] if len(array) == 1 else array
     array = _as_array(item, name)
-    sampling_rate = _check_rate(sampling_rate, name)
+    sampling_rate = check_rate(sampling_rate, name)
+    # ComfyUI's dict always holds a batch.
+    if is_wrapped and array.ndim == 3 and len(array) == 1:
+        array = array[0]
     if array.ndim not in (1, 2):
         raise ValueError(f"{name} has shape {array.shape}; a clip is (num_samples,) or (channels, num_samples).")
     if array.size == 0:
@@ -105,7 +108,7 @@ def _load_clip(item: Any, sampling_rate: int | None, name: str) -> Clip:
     is_flat = array.ndim == 1
     array = np.atleast_2d(array)
     if array.dtype.kind != "f":
-        return Clip(_scaled(array), sampling_rate, is_flat)
+        return Clip(_scaled(array), sampling_rate, is_flat, has_rate=has_rate)
     peak = _check_samples(array, sampling_rate, name)
     notes = []
     if peak > USUAL_PEAK:
@@ -114,7 +117,7 @@ def _load_clip(item: Any, sampling_rate: int | None, name: str) -> Clip:
             "int16 or int32, or divide by 32768 or 2147483648"
         )
         warnings.warn(f"{name}: {notes[0]}.", stacklevel=2)
-    return Clip(array.astype(np.float32, copy=False), sampling_rate, is_flat, tuple(notes))
+    return Clip(array.astype(np.float32, copy=False), sampling_rate, is_flat, tuple(notes), has_rate)
 
 
 def _check_samples(array: np.ndarray, sampling_rate: int, name: str) -> float:
@@ -132,24 +135,6 @@ def _check_samples(array: np.ndarray, sampling_rate: int, name: str) -> float:
         f"{name} has {np.count_nonzero(is_bad)} samples that are {what}, the first {array[channel, sample]} in "
         f"channel {channel} at sample {sample} ({sample / sampling_rate:.3f} s). {remedy}."
     )
-
-
-def _unpack(item: Mapping, sampling_rate: int | None, name: str) -> tuple[Any, int]:
-    """Audio and rate of a dict."""
-    missing = {"audio", "sampling_rate"} - set(item)
-    if missing:
-        raise ValueError(f"{name} is a dict without {sorted(missing)}; its keys are {sorted(map(str, item))}.")
-    return item["audio"], _agreed_rate(item["sampling_rate"], sampling_rate, name)
-
-
-def _agreed_rate(own_rate: Any, sampling_rate: Any, name: str) -> Any:
-    """The rate that the audio came with, which the one that was passed, if any, must equal."""
-    if sampling_rate is None or own_rate is None:
-        return own_rate
-    own_rate, sampling_rate = _check_rate(own_rate, name), _check_rate(sampling_rate, name)
-    if sampling_rate != own_rate:
-        raise ValueError(f"{name} has a rate of its own, {own_rate} Hz, but sampling_rate={sampling_rate} was passed.")
-    return own_rate
 
 
 def _as_array(audio: Any, name: str) -> np.ndarray:
@@ -191,26 +176,3 @@ def _scaled(audio: np.ndarray) -> np.ndarray:
     if audio.dtype == np.uint8:
         return (audio.astype(np.float32) - 128) / 128
     return (audio / -float(np.iinfo(audio.dtype).min)).astype(np.float32)
-
-
-def _check_rate(sampling_rate: Any, name: str) -> int:
-    """The sampling rate as an int; raises ValueError if it is missing or impossible."""
-    if sampling_rate is None:
-        raise ValueError(f"{name} is an array, whose rate can't be known: pass sampling_rate= in Hz.")
-    is_number = isinstance(sampling_rate, Real) and not isinstance(sampling_rate, bool)
-    # Compared as they are: an int may be beyond what a float holds.
-    if not is_number or not LOWEST_RATE <= sampling_rate <= HIGHEST_RATE or sampling_rate != int(sampling_rate):
-        raise ValueError(
-            f"sampling_rate={in_short(sampling_rate)} for {name}; accepted are whole rates from {LOWEST_RATE} to "
-            f"{HIGHEST_RATE} Hz."
-        )
-    return int(sampling_rate)
-
-
-def in_short(value: Any) -> str:
-    """A value as errors show it, whatever its length."""
-    if isinstance(value, int) and not isinstance(value, bool) and value.bit_length() > 64:
-        return f"an integer of {value.bit_length()} bits"
-    # "16000" is not 16000, and an error has to show why.
-    text = repr(value) if isinstance(value, str) else str(value)
-    return text if len(text) <= 80 else f"{text[:77]}..."

@@ -1,11 +1,14 @@
 """Each generator as it is called, and where its audio is: what the adapters are tested on."""
 
+import functools
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import torch
-from transformers import TextToAudioPipeline
+from diffusers import StableAudio3AudioToAudioPipeline, StableAudio3InpaintPipeline
+from diffusers.modular_pipelines.echo.decoders import EchoAudioDecoderStep
+from transformers import GPT2Model, SpeechT5HifiGan, TextToAudioPipeline
 
 from tests.adapters.tiny import (
     build_audioldm,
@@ -14,6 +17,31 @@ from tests.adapters.tiny import (
     build_musicgen,
     build_stable_audio,
     build_t5_tokenizer,
+    build_vits,
+    tiny_vocoder,
+)
+from tests.adapters.tiny_pipelines import (
+    build_ace_step,
+    build_audio_diffusion,
+    build_dance_diffusion,
+    build_longcat,
+    build_ltx2,
+    build_modular_cosmos3,
+    build_modular_h3,
+    build_modular_ltx2,
+    build_modular_music3,
+    build_musicldm,
+    build_stable_audio_3,
+)
+from tests.adapters.tiny_speech import (
+    build_bark,
+    build_csm,
+    build_dia,
+    build_moshi,
+    build_musicgen_melody,
+    build_seamless_v2,
+    build_speecht5,
+    build_vibevoice,
 )
 
 # Two token sequences, the second padded.
@@ -32,21 +60,76 @@ class Case:
         call: Calls it, or what is called like it; with keyword arguments beside.
         audio: The audio in what it returns.
         sampling_rate: Its rate in Hz.
-        lengths: True length in samples of each of its clips; None if no clip is padded.
+        lengths: True length in samples of each of its clips in what it returns; None if no clip is padded.
         takes_generator: Whether it has a parameter `generator`.
+        read_rate: What `read_output` must be told, where a call tells more than the output.
     """
 
     build: Callable[[], Any]
     call: Callable[..., Any]
     audio: Callable[[Any], Any]
     sampling_rate: int
-    lengths: tuple[int, ...] | None = None
+    lengths: Callable[[Any], Any] | None = None
     takes_generator: bool = True
+    read_rate: int | None = None
 
 
 def text_to_audio(pipe: Any, texts: Any, **arguments: Any) -> Any:
     return pipe(texts, forward_params={"do_sample": False, "max_new_tokens": 80}, **arguments)
 
+
+def with_gpt2_model():
+    """AudioLDM 2 as its published checkpoints are loaded: they name GPT2Model."""
+    pipe = build_audioldm2()
+    language_model = GPT2Model(pipe.language_model.config).eval()
+    language_model.load_state_dict(pipe.language_model.transformer.state_dict())
+    pipe.language_model = language_model
+    return pipe
+
+
+@functools.cache
+def dia_codes() -> torch.Tensor:
+    """What Dia's model generates for its processor to decode."""
+    model, processor = build_dia()
+    inputs = processor(text=["[S1] rain", "[S1] wind and so"], padding=True, return_tensors="pt")
+    return model.generate(**inputs, max_new_tokens=60, do_sample=False)
+
+
+@functools.cache
+def speecht5_vocoder() -> SpeechT5HifiGan:
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        return tiny_vocoder()
+
+
+def ltx2(pipe: Any, **arguments: Any) -> Any:
+    """Every kind of guidance off."""
+    settings = {"guidance_scale": 1.0, "stg_scale": 0.0, "modality_scale": 1.0}
+    settings |= {f"audio_{name}": value for name, value in settings.items()}
+    return pipe(
+        ["rain", "wind"],
+        height=32,
+        width=32,
+        num_frames=17,
+        num_inference_steps=1,
+        max_sequence_length=16,
+        use_cross_timestep=False,
+        output_type="pt",
+        **settings,
+        **arguments,
+    )
+
+
+def stable_audio_3(pipe: Any, **arguments: Any) -> Any:
+    return pipe(["rain", "wind"], duration=0.2, num_inference_steps=1, **arguments)
+
+
+def fixed(shape: tuple[int, ...]) -> torch.Tensor:
+    """The same noise at each call."""
+    return torch.randn(shape, generator=torch.Generator().manual_seed(1))
+
+
+SPEECH_T5 = {"speaker_embeddings": fixed((2, 8)), "maxlenratio": 5.0}
 
 CASES = {
     "AudioLDM": Case(
@@ -107,7 +190,7 @@ CASES = {
         lambda model, **kwargs: model(**TOKENS, **kwargs),
         lambda out: out.waveform,
         22_050,
-        lengths=(4_032, 1_664),
+        lengths=lambda out: (4_032, 1_664),
         takes_generator=False,
     ),
     "FastSpeech 2, tuple": Case(
@@ -115,7 +198,7 @@ CASES = {
         lambda model, **kwargs: model(**TOKENS, return_dict=False, **kwargs),
         lambda out: out[-1],
         22_050,
-        lengths=(4_032, 1_664),
+        lengths=lambda out: (4_032, 1_664),
         takes_generator=False,
     ),
     "text-to-audio": Case(
@@ -130,6 +213,232 @@ CASES = {
         lambda pipe, **kwargs: text_to_audio(pipe, "rain", **kwargs),
         lambda out: out["audio"],
         32_000,
+        takes_generator=False,
+    ),
+    "AudioLDM 2, GPT2Model": Case(
+        with_gpt2_model,
+        lambda pipe, **kwargs: pipe("rain", num_inference_steps=1, audio_length_in_s=0.3, **kwargs),
+        lambda out: out.audios,
+        16_000,
+    ),
+    "MusicLDM, two per prompt": Case(
+        build_musicldm,
+        lambda pipe, **kwargs: pipe(
+            "rain", num_inference_steps=1, audio_length_in_s=0.3, num_waveforms_per_prompt=2, **kwargs
+        ),
+        lambda out: out.audios,
+        16_000,
+    ),
+    "LongCat-AudioDiT": Case(
+        build_longcat,
+        lambda pipe, **kwargs: pipe(["rain", "wind"], audio_duration_s=0.2, num_inference_steps=1, **kwargs),
+        lambda out: out.audios,
+        24_000,
+    ),
+    "LongCat-AudioDiT, tuple": Case(
+        build_longcat,
+        lambda pipe, **kwargs: pipe(
+            "rain", audio_duration_s=0.2, num_inference_steps=1, return_dict=False, output_type="pt", **kwargs
+        ),
+        lambda out: out[0],
+        24_000,
+    ),
+    "ACE-Step": Case(
+        build_ace_step,
+        lambda pipe, **kwargs: pipe("rain", lyrics="", audio_duration=0.2, num_inference_steps=1, **kwargs),
+        lambda out: out.audios,
+        48_000,
+    ),
+    "Stable Audio 3": Case(build_stable_audio_3, stable_audio_3, lambda out: out.audios, 44_100),
+    "Stable Audio 3, audio to audio": Case(
+        lambda: build_stable_audio_3(StableAudio3AudioToAudioPipeline),
+        lambda pipe, **kwargs: stable_audio_3(pipe, audio=fixed((2, 2, 9_000)), **kwargs),
+        lambda out: out.audios,
+        44_100,
+    ),
+    "Stable Audio 3, inpainting": Case(
+        lambda: build_stable_audio_3(StableAudio3InpaintPipeline),
+        lambda pipe, **kwargs: stable_audio_3(
+            pipe, audio=fixed((2, 2, 9_000)), mask_start_seconds=0.05, mask_end_seconds=0.1, **kwargs
+        ),
+        lambda out: out.audios,
+        44_100,
+    ),
+    "LTX-2": Case(build_ltx2, ltx2, lambda out: out.audio, 24_000),
+    "LTX-2, tuple": Case(
+        build_ltx2, lambda pipe, **kwargs: ltx2(pipe, return_dict=False, **kwargs), lambda out: out[1], 24_000
+    ),
+    "LTX-2, modular": Case(
+        build_modular_ltx2,
+        lambda pipe, **kwargs: pipe(audio_latents=fixed((2, 10, 4)), audio_num_frames=10, **kwargs),
+        lambda out: out.audio,
+        24_000,
+        takes_generator=False,
+    ),
+    "Echo, modular, one value": Case(
+        lambda: build_modular_ltx2(EchoAudioDecoderStep),
+        lambda pipe, **kwargs: pipe(audio_latents=fixed((1, 2, 10, 2)), output="audio", **kwargs),
+        lambda out: out,
+        24_000,
+        takes_generator=False,
+    ),
+    "Cosmos 3, modular": Case(
+        build_modular_cosmos3,
+        lambda pipe, **kwargs: pipe(sound_latents=fixed((8, 200)), **kwargs),
+        lambda out: out.sound,
+        48_000,
+        takes_generator=False,
+    ),
+    "MiniMax H3, modular": Case(
+        build_modular_h3,
+        lambda pipe, **kwargs: pipe(audio_latents=fixed((2, 4, 200)), **kwargs),
+        lambda out: out.audio,
+        32_000,
+        takes_generator=False,
+    ),
+    "MiniMax Music 3, modular, several values": Case(
+        build_modular_music3,
+        lambda pipe, **kwargs: pipe(latent_chunks=[fixed((1, 8, 20))], output=["audios", "latent_chunks"], **kwargs),
+        lambda out: out["audios"],
+        44_100,
+        takes_generator=False,
+    ),
+    "Dance Diffusion": Case(
+        build_dance_diffusion,
+        lambda pipe, **kwargs: pipe(batch_size=2, num_inference_steps=2, audio_length_in_s=0.2, **kwargs),
+        lambda out: out.audios,
+        16_000,
+    ),
+    "Audio Diffusion": Case(
+        build_audio_diffusion,
+        lambda pipe, **kwargs: pipe(batch_size=2, steps=1, **kwargs),
+        lambda out: out.audios,
+        22_050,
+    ),
+    "Audio Diffusion, tuple": Case(
+        build_audio_diffusion,
+        lambda pipe, **kwargs: pipe(batch_size=2, steps=1, return_dict=False, **kwargs),
+        lambda out: out[1][1],
+        22_050,
+    ),
+    "MusicGen Melody": Case(
+        build_musicgen_melody,
+        lambda model, **kwargs: model.generate(**TOKENS, do_sample=False, **kwargs),
+        lambda out: out,
+        32_000,
+        takes_generator=False,
+    ),
+    "Bark": Case(
+        build_bark,
+        lambda model, **kwargs: model.generate(TOKENS["input_ids"][:1, :4].repeat(1, 4), **kwargs),
+        lambda out: out,
+        24_000,
+        takes_generator=False,
+    ),
+    "Bark, with lengths": Case(
+        build_bark,
+        lambda model, **kwargs: model.generate(
+            TOKENS["input_ids"][:, :4].repeat(1, 4), return_output_lengths=True, semantic_min_eos_p=0.1, **kwargs
+        ),
+        lambda out: out[0],
+        24_000,
+        lengths=lambda out: out[1],
+        takes_generator=False,
+    ),
+    "VITS": Case(
+        build_vits,
+        lambda model, **kwargs: model(**TOKENS, **kwargs),
+        lambda out: out.waveform,
+        16_000,
+        lengths=lambda out: out.sequence_lengths.tolist(),
+        takes_generator=False,
+    ),
+    "VITS, tuple": Case(
+        build_vits,
+        lambda model, **kwargs: model(**TOKENS, return_dict=False, **kwargs),
+        lambda out: out[0],
+        16_000,
+        lengths=lambda out: out[1].tolist(),
+        takes_generator=False,
+    ),
+    "SpeechT5": Case(
+        build_speecht5,
+        lambda model, **kwargs: model.generate_speech(**TOKENS, **SPEECH_T5, vocoder=speecht5_vocoder(), **kwargs),
+        lambda out: out,
+        16_000,
+        takes_generator=False,
+        read_rate=16_000,
+    ),
+    "SpeechT5, with lengths": Case(
+        build_speecht5,
+        lambda model, **kwargs: model.generate(
+            **TOKENS, **SPEECH_T5, vocoder=speecht5_vocoder(), return_output_lengths=True, **kwargs
+        ),
+        lambda out: out[0],
+        16_000,
+        lengths=lambda out: out[1],
+        takes_generator=False,
+        read_rate=16_000,
+    ),
+    "SeamlessM4T v2": Case(
+        build_seamless_v2,
+        lambda model, **kwargs: model.generate(**TOKENS, tgt_lang="eng", **kwargs),
+        lambda out: out[0],
+        16_000,
+        lengths=lambda out: out[1].tolist(),
+        takes_generator=False,
+    ),
+    "SeamlessM4T v2, with tokens": Case(
+        build_seamless_v2,
+        lambda model, **kwargs: model.generate(
+            **TOKENS, tgt_lang="eng", return_intermediate_token_ids=True, **kwargs
+        ),
+        lambda out: out.waveform,
+        16_000,
+        lengths=lambda out: out.waveform_lengths.tolist(),
+        takes_generator=False,
+    ),
+    "CSM": Case(
+        build_csm,
+        lambda model, **kwargs: model.generate(
+            **TOKENS, output_audio=True, max_new_tokens=12, do_sample=False, depth_decoder_do_sample=False, **kwargs
+        ),
+        lambda out: out,
+        24_000,
+        takes_generator=False,
+    ),
+    "Moshi": Case(
+        build_moshi,
+        lambda model, **kwargs: model.generate(max_new_tokens=12, do_sample=False, **kwargs),
+        lambda out: out.audio_sequences,
+        24_000,
+        takes_generator=False,
+    ),
+    "Dia, its processor": Case(
+        lambda: build_dia()[1],
+        lambda processor, **kwargs: processor.batch_decode(dia_codes(), **kwargs),
+        lambda out: out,
+        44_100,
+        takes_generator=False,
+    ),
+    "VibeVoice": Case(
+        build_vibevoice,
+        # The second text ends before it begins.
+        lambda model, **kwargs: model.generate(
+            input_ids=torch.tensor([[5, 6, 7, 8, 31], [5, 6, 7, 8, 32]]),
+            attention_mask=torch.ones(2, 5, dtype=torch.long),
+            max_new_tokens=24,
+            **kwargs,
+        ),
+        lambda out: [audio for audio in out if audio is not None],
+        24_000,
+        takes_generator=False,
+    ),
+    "text-to-audio, a batch of unequal lengths": Case(
+        lambda: TextToAudioPipeline(build_vits(), tokenizer=build_t5_tokenizer()),
+        lambda pipe, **kwargs: pipe(["rain on a tin roof", "wind"], batch_size=2, **kwargs),
+        lambda out: [item["audio"] for item in out],
+        16_000,
         takes_generator=False,
     ),
 }

@@ -1,13 +1,18 @@
 """What can't be right is said to be wrong, by the name of what returned it, before or instead of a wrong result."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
+from diffusers import LTX2HDRPipeline
 from torch import nn
 
 from audiosr_pipeline.adapters import read_output, with_super_resolution
+from audiosr_pipeline.adapters.find import find_adapter
 from tests.adapters.cases import CASES
 from tests.adapters.tiny import build_audioldm, build_fastspeech2, build_musicgen
+from tests.adapters.tiny_speech import build_dia
 from tests.conftest import build_tiny_pipeline
 from tests.signals import noise
 
@@ -21,7 +26,7 @@ def test_a_rate_that_the_generator_contradicts():
 
 @pytest.mark.parametrize("output", [(AUDIO, 32_000), {"audio": AUDIO, "sampling_rate": 32_000}], ids=["tuple", "dict"])
 def test_a_rate_that_the_output_contradicts(output):
-    with pytest.raises(ValueError, match="at 32000 Hz, but sampling_rate=16000 was passed"):
+    with pytest.raises(ValueError, match="a rate of its own, 32000 Hz, but sampling_rate=16000 was passed"):
         read_output(lambda: None, output, sampling_rate=16_000)
 
 
@@ -48,14 +53,16 @@ def test_a_missing_rate(tiny_pipeline):
     [
         ((np.zeros((1, 0), np.float32), 16_000), "zero samples"),
         (([], 16_000), "empty list"),
-        ((16_000, AUDIO), r"a tuple of int, ndarray; accepted are \(audio, sampling_rate\)"),
-        ((AUDIO, 16_000, "more"), "a tuple of ndarray, int, str; accepted are"),
+        ((16_000, AUDIO), r"\(sampling_rate, audio\) with audio of shape \(1, 3200\).*\(num_samples, channels\)"),
+        ((AUDIO, 16_000, "more"), r"a tuple of ndarray, int, str; accepted are \(audio, sampling_rate\)"),
+        ((AUDIO, torch.tensor([3_200])), r"a tuple of ndarray, Tensor; accepted are \(audio, sampling_rate\)"),
         ((AUDIO, -1), "sampling_rate=-1"),
-        (("rain.wav", 16_000), "a str where its audio should be; accepted are"),
-        (None, "a NoneType where its audio should be"),
-        ({"sampling_rate": 16_000}, "a NoneType where its audio should be"),
+        (("rain.wav", 16_000), "rain.wav: no such file"),
+        (None, "audio is a NoneType; accepted are"),
+        ({"sampling_rate": 16_000}, r"a dict without \['audio'\]"),
+        ((torch.zeros(1, 3_200, dtype=torch.long), 16_000), "dtype int64"),
     ],
-    ids=["empty", "no clips", "rate first", "three", "negative rate", "path", "None", "dict without audio"],
+    ids=["empty", "no clips", "rate first", "three", "lengths", "negative rate", "path", "None", "no audio", "ids"],
 )
 def test_a_function_that_returns_no_audio(output, message, tiny_pipeline):
     with pytest.raises(ValueError, match=f"what <lambda> returned can't be used: .*{message}"):
@@ -80,15 +87,69 @@ def test_nan_from_a_network_in_half_precision(tiny_pipeline):
         def forward(self, text):
             return self.gain * torch.zeros(1, 1_600, dtype=torch.float16)
 
+    message = "Vocoder returned can't be used: .*NaN.*float16, which overflows easily"
+    with pytest.raises(ValueError, match=message) as error:
+        with_super_resolution(Vocoder(), tiny_pipeline, sampling_rate=16_000)("rain")
+    # What was generated isn't lost.
+    assert error.value.output.isnan().all()
     wrapped = with_super_resolution(Vocoder(), tiny_pipeline, sampling_rate=16_000, on_error="return_original")
-    with pytest.raises(ValueError, match="Vocoder returned can't be used: .*NaN.*float16, which overflows easily"):
-        wrapped("rain")
+    with pytest.warns(UserWarning, match=f"returned as it is, not at 48 kHz: ValueError: what {message}"):
+        out = wrapped("rain")
+    assert out.isnan().all() and out.sampling_rate == 16_000 and out.original is None
+    (report,) = out.reports
+    assert report.action == "failed" and "float16" in report.reason
 
 
 def test_latents_are_not_audio(tiny_pipeline):
     wrapped = with_super_resolution(build_audioldm(), tiny_pipeline)
     with pytest.raises(ValueError, match='output_type="latent" gives no audio'):
         wrapped("rain", output_type="latent")
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments", "message"),
+    [
+        ("CSM", {"output_audio": False}, "output_audio=False gives no audio; it gives codes: pass output_audio=True"),
+        ("SpeechT5", {"vocoder": None}, "vocoder=None gives no audio; it gives a spectrogram: pass vocoder="),
+        ("Moshi", {"return_audio_waveforms": False}, "return_audio_waveforms=False gives no audio"),
+        ("LTX-2", {"output_type": "latent"}, 'output_type="latent" gives no audio; leave it out'),
+        ("MiniMax Music 3, modular, several values", {"output": "latent_chunks"}, "leaves out the audio.*audios"),
+    ],
+)
+def test_a_call_that_would_give_no_audio_is_refused_before_it_generates(name, arguments, message, tiny_pipeline):
+    generator = CASES[name].build()
+    wrapped = with_super_resolution(generator, tiny_pipeline)
+    method = wrapped if "__call__" in find_adapter(generator).methods else wrapped.generate
+    with pytest.raises(ValueError, match=message):
+        method(**arguments)
+
+
+def test_video_without_audio_is_refused(tiny_pipeline):
+    with pytest.raises(ValueError, match="LTX2HDRPipeline returns video without audio"):
+        with_super_resolution(object.__new__(LTX2HDRPipeline), tiny_pipeline)
+
+
+def test_a_rate_that_a_class_contradicts_is_refused_before_it_generates(tiny_pipeline):
+    with pytest.raises(ValueError, match="LTX2Pipeline generates audio at 24000 Hz, but sampling_rate=16000"):
+        with_super_resolution(CASES["LTX-2"].build(), tiny_pipeline, sampling_rate=16_000)
+    wrapped = with_super_resolution(CASES["SpeechT5"].build(), tiny_pipeline, sampling_rate=24_000)
+    with pytest.raises(ValueError, match="generates audio at 16000 Hz, but sampling_rate=24000"):
+        CASES["SpeechT5"].call(wrapped)
+
+
+def test_models_that_generate_codes_are_told_where_they_become_audio(tiny_pipeline):
+    model, _ = build_dia()
+    with pytest.raises(ValueError, match="DiaForConditionalGeneration generates codes.*processor(.|\n)*batch_decode"):
+        with_super_resolution(model, tiny_pipeline, sampling_rate=44_100)
+    stub = type("PocketTTSForConditionalGeneration", (), {"__module__": "transformers.models"})()
+    with pytest.raises(ValueError, match=r"generates latents(.|\n)*speech.decode\(out.audio_latents"):
+        with_super_resolution(stub, tiny_pipeline)
+
+
+def test_a_processor_does_not_write_at_its_own_rate(tiny_pipeline):
+    wrapped = with_super_resolution(CASES["Dia, its processor"].build(), tiny_pipeline)
+    with pytest.raises(AttributeError, match="save_audio of DiaProcessor writes at the generator's own rate"):
+        wrapped.save_audio([AUDIO], "speech.wav")
 
 
 def test_arguments_that_are_not_accepted(tiny_pipeline):
@@ -110,9 +171,25 @@ def failing_pipeline():
     return pipe
 
 
-def test_a_failure_of_the_upscaler_is_raised():
-    with pytest.raises(torch.OutOfMemoryError, match="no memory left"):
+def test_a_failure_of_the_upscaler_is_raised_with_what_was_generated():
+    with pytest.raises(torch.OutOfMemoryError, match="no memory left") as error:
         CASES["AudioLDM"].call(with_super_resolution(build_audioldm(), failing_pipeline()))
+    assert error.value.output.audios.shape == (2, 4_800)
+
+
+def test_what_is_no_audio_can_be_returned_as_it_is(tiny_pipeline):
+    """Minutes of video are worth more than an error."""
+    video = SimpleNamespace(frames=[1, 2], audio=None)
+    with pytest.raises(ValueError, match="what <lambda> returned can't be used") as error:
+        with_super_resolution(lambda: video, tiny_pipeline, sampling_rate=16_000)()
+    assert error.value.output is video
+    for output in (video, "a file", None):
+        wrapped = with_super_resolution(
+            lambda output=output: output, tiny_pipeline, sampling_rate=16_000, on_error="return_original"
+        )
+        with pytest.warns(UserWarning, match="returned as it is, not at 48 kHz"):
+            assert wrapped() is output
+    assert video.reports[0].action == "failed"
 
 
 def test_a_failure_of_the_upscaler_can_give_the_original_instead():

@@ -66,19 +66,19 @@ def build_audioldm() -> AudioLDMPipeline:
         projection_class_embeddings_input_dim=16,
         class_embeddings_concat=True,
     )
-    return _loaded(
+    return loaded(
         AudioLDMPipeline(
-            vae=_vae(),
+            vae=tiny_vae(),
             text_encoder=text_encoder,
             tokenizer=_roberta_tokenizer(),
             unet=unet,
             scheduler=DDIMScheduler(),
-            vocoder=_vocoder(),
+            vocoder=tiny_vocoder(),
         )
     )
 
 
-def build_audioldm2() -> AudioLDM2Pipeline:
+def build_audioldm2(enable_fusion: bool = False) -> AudioLDM2Pipeline:
     torch.manual_seed(0)
     unet = AudioLDM2UNet2DConditionModel(
         **UNET_SIZES,
@@ -103,6 +103,7 @@ def build_audioldm2() -> AudioLDM2Pipeline:
                 "num_attention_heads": [1, 1, 1, 1],
                 "projection_dim": 16,
                 "num_classes": 2,
+                "enable_fusion": enable_fusion,
             },
             projection_dim=16,
         )
@@ -111,9 +112,9 @@ def build_audioldm2() -> AudioLDM2Pipeline:
         GPT2Config(vocab_size=100, n_embd=16, n_layer=1, n_head=2, n_positions=64, n_ctx=64, max_new_tokens=4)
     )
     language_model.config.max_new_tokens = 4
-    return _loaded(
+    return loaded(
         AudioLDM2Pipeline(
-            vae=_vae(),
+            vae=tiny_vae(),
             text_encoder=clap,
             text_encoder_2=_t5(),
             projection_model=AudioLDM2ProjectionModel(
@@ -127,7 +128,7 @@ def build_audioldm2() -> AudioLDM2Pipeline:
             ),
             unet=unet,
             scheduler=DDIMScheduler(),
-            vocoder=_vocoder(),
+            vocoder=tiny_vocoder(),
         )
     )
 
@@ -157,7 +158,7 @@ def build_stable_audio() -> StableAudioPipeline:
         cross_attention_input_dim=4,
     )
     projection = StableAudioProjectionModel(text_encoder_dim=32, conditioning_dim=4, min_value=0, max_value=32)
-    return _loaded(
+    return loaded(
         StableAudioPipeline(
             vae=vae,
             text_encoder=_t5(),
@@ -211,7 +212,7 @@ def build_musicgen(num_channels: int = 1) -> MusicgenForConditionalGeneration:
     # Random codebooks are all alike and give a constant: these differ.
     for layer in model.audio_encoder.quantizer.layers:
         layer.codebook.embed.normal_()
-    _make_loud(model.audio_encoder.decoder)
+    make_loud(model.audio_encoder.decoder)
     return model
 
 
@@ -244,7 +245,7 @@ def build_fastspeech2() -> FastSpeech2ConformerWithHifiGan:
     ).eval()
     # Log-durations: each symbol takes about four frames, else random weights say nothing at all.
     model.model.duration_predictor.linear.bias.data.fill_(1.6)
-    _make_loud(model.vocoder)
+    make_loud(model.vocoder)
     return model
 
 
@@ -265,11 +266,11 @@ def build_vits() -> VitsModel:
         **VOCODER_SIZES,
     )
     model = VitsModel(config).eval()
-    _make_loud(model.decoder)
+    make_loud(model.decoder)
     return model
 
 
-def _loaded(pipe: DiffusionPipeline) -> DiffusionPipeline:
+def loaded(pipe: DiffusionPipeline) -> DiffusionPipeline:
     """As `from_pretrained` leaves it, without dropout; and without progress bars."""
     for part in pipe.components.values():
         if isinstance(part, nn.Module):
@@ -278,7 +279,7 @@ def _loaded(pipe: DiffusionPipeline) -> DiffusionPipeline:
     return pipe
 
 
-def _vae() -> AutoencoderKL:
+def tiny_vae() -> AutoencoderKL:
     return AutoencoderKL(
         block_out_channels=[8, 16],
         in_channels=1,
@@ -290,11 +291,11 @@ def _vae() -> AutoencoderKL:
     )
 
 
-def _vocoder() -> SpeechT5HifiGan:
+def tiny_vocoder() -> SpeechT5HifiGan:
     vocoder = SpeechT5HifiGan(
         SpeechT5HifiGanConfig(model_in_dim=8, sampling_rate=16_000, normalize_before=False, **VOCODER_SIZES)
     )
-    _make_loud(vocoder)
+    make_loud(vocoder)
     return vocoder
 
 
@@ -314,7 +315,7 @@ def build_t5_tokenizer() -> T5TokenizerFast:
     return T5TokenizerFast(vocab=vocabulary, extra_ids=0, model_max_length=16)
 
 
-def _make_loud(network: nn.Module) -> None:
+def make_loud(network: nn.Module) -> None:
     """Initialises convolutions so that a signal keeps its level: as transformers does it, it fades to 1e-17."""
     for module in network.modules():
         if isinstance(module, nn.Conv1d | nn.ConvTranspose1d):

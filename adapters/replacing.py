@@ -1,0 +1,72 @@
+"""An output that is as it was, with other audio in it."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from audiosr_pipeline.pipelines.forms import unwrap
+
+
+def refill(form: Any, audios: list[np.ndarray], sampling_rate: int) -> Any:
+    """Clips arranged as the audio `form` is.
+
+    Args:
+        form: A list, a tensor or an array of one clip or a batch, or a form that holds such with its rate.
+        audios: One for each clip in it, in order; none for what is None.
+        sampling_rate: Their rate in Hz.
+
+    Returns:
+        A list, a tensor on the same device, an array, or the same form at the new rate. Where the form can't be made
+        again, as an encoded file, an array or a list of them.
+    """
+    return _refill(form, audios, sampling_rate, is_clip=False)
+
+
+def _refill(form: Any, audios: list[np.ndarray], sampling_rate: int, is_clip: bool) -> Any:
+    """As `refill`; `is_clip` says that the form is one clip."""
+    if isinstance(form, list):
+        rest = iter(audios)
+        return [None if item is None else _refill(item, [next(rest)], sampling_rate, is_clip=True) for item in form]
+    if isinstance(form, (str, Path)):
+        return audios[0]
+    if (inner := unwrap(form, None, "audio", is_clip)) is not None:
+        return inner.rewrap(_refill(inner.audio, audios, sampling_rate, is_clip), sampling_rate)
+    if form.ndim == audios[0].ndim:
+        (joined,) = audios
+    else:
+        longest = max(audio.shape[-1] for audio in audios)
+        silence = [(0, 0)] * (audios[0].ndim - 1)
+        joined = np.stack([np.pad(audio, [*silence, (0, longest - audio.shape[-1])]) for audio in audios])
+    # Such as a batch of one clip of one channel.
+    joined = joined.reshape(*(1,) * (form.ndim - joined.ndim), *joined.shape)
+    return torch.from_numpy(joined).to(form.device) if isinstance(form, torch.Tensor) else joined
+
+
+class Tuple(tuple):
+    """A tuple that can carry attributes."""
+
+
+class List(list):
+    """A list that can carry attributes."""
+
+
+class Array(np.ndarray):
+    """An array that can carry attributes."""
+
+
+def with_extras(value: Any, extras: dict[str, Any]) -> Any:
+    """`value` with more attributes, or keys if it is a dict, or values if it is diffusers' PipelineState."""
+    if type(value) is dict:
+        return {**value, **extras}
+    if any(cls.__name__ == "PipelineState" for cls in type(value).__mro__):
+        value.values.update(extras)
+        return value
+    if isinstance(value, np.ndarray):
+        value = value.view(Array)
+    elif type(value) in (tuple, list):
+        value = Tuple(value) if isinstance(value, tuple) else List(value)
+    for name, extra in extras.items():
+        setattr(value, name, extra)
+    return value

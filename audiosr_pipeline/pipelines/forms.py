@@ -1,0 +1,229 @@
+"""Forms that hold audio together with its rate, as libraries hand it over: what is inside, and the same form anew."""
+
+import copy
+import inspect
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from numbers import Real
+from typing import Any
+
+import numpy as np
+import torch
+
+from audiosr_pipeline.audio_io import AudioFileError, read_audio
+from audiosr_pipeline.pipelines.rates import RATE_NAMES, agreed_rate
+
+# transformers and datasets say `audio` and `array`, ComfyUI and torchaudio's users `waveform`.
+AUDIO_KEYS = ("audio", "array", "waveform")
+
+
+@dataclass(frozen=True)
+class Form:
+    """What is in a form.
+
+    Args:
+        audio: An array, a tensor, a list of clips, a path, or another form.
+        sampling_rate: Rate in Hz that it came with, or that was passed; None if neither.
+        has_rate: Whether it came with one.
+        is_clip: Whether two axes of `audio` are channels and samples.
+        rewrap: Makes the same form of other audio and its rate in Hz. Where that can't be, as with bytes, the audio.
+    """
+
+    audio: Any
+    sampling_rate: Any
+    has_rate: bool
+    is_clip: bool
+    rewrap: Callable[[Any, int], Any] = lambda audio, sampling_rate: audio
+
+
+def unwrap(value: Any, sampling_rate: Any, name: str, is_clip: bool = False) -> Form | None:
+    """What is in a form; None if it is none, such as an array.
+
+    Args:
+        value: What may be a form.
+        sampling_rate: Rate in Hz that was passed, which one in the form must equal.
+        name: What errors call it.
+        is_clip: Whether it is known to be one clip.
+
+    Raises:
+        ValueError: If it is one, but there is no audio in it, its rate isn't the one passed, or it has two meanings.
+    """
+    if isinstance(value, Mapping) and not hasattr(value, "audios"):
+        return _in_dict(value, sampling_rate, name)
+    if isinstance(value, tuple) and len(value) == 2 and sum(map(_is_number, value)) == 1:
+        return _in_pair(value, sampling_rate, name, is_clip)
+    if isinstance(value, (bytes, bytearray)) or hasattr(value, "read"):
+        return _in_file(value, sampling_rate, name)
+    # torchcodec's AudioDecoder, and so the Audio column of datasets.
+    if hasattr(value, "get_all_samples"):
+        value = value.get_all_samples()
+    # Its AudioSamples.
+    if hasattr(value, "sample_rate") and isinstance(getattr(value, "data", None), torch.Tensor):
+        return Form(value.data, agreed_rate(value.sample_rate, sampling_rate, name), True, True)
+    for attribute in ("audios", "audio"):
+        if (audio := getattr(value, attribute, None)) is not None and not callable(audio):
+            return _in_object(value, attribute, sampling_rate, name)
+    return _in_other_arrays(value, sampling_rate, name)
+
+
+def _in_dict(value: Mapping, sampling_rate: Any, name: str) -> Form:
+    """Audio and rate under keys that libraries use, or an encoded file's bytes or path; a row of a dataset too."""
+    audio_keys = [key for key in AUDIO_KEYS if key in value]
+    rate_keys = [key for key in RATE_NAMES if key in value]
+    if not audio_keys and ("bytes" in value or "path" in value):
+        encoded = value.get("bytes") if value.get("bytes") is not None else value.get("path")
+        if encoded is None:
+            raise ValueError(f"{name} is a dict whose bytes and path are both None.")
+
+        def decoded(audio: Any, rate: int) -> dict:
+            return {"path": value.get("path"), "array": audio, "sampling_rate": rate}
+
+        inner = unwrap(encoded, sampling_rate, name)
+        if inner is None:
+            return Form(encoded, sampling_rate, True, True, decoded)
+        return Form(inner.audio, inner.sampling_rate, True, True, decoded)
+    if len(audio_keys) == 1 and not rate_keys:
+        # A row of a dataset: what has the rate is one level down.
+        key = audio_keys[0]
+        row = unwrap(value[key], sampling_rate, f'{name}["{key}"]', is_clip=True)
+        if row is not None and row.has_rate:
+            rewrap = row.rewrap
+            return Form(
+                row.audio, row.sampling_rate, True, row.is_clip, lambda audio, rate: {**value, key: rewrap(audio, rate)}
+            )
+    missing = [*([] if audio_keys else ["audio"])]
+    missing += [] if rate_keys or (audio_keys and sampling_rate is not None) else ["sampling_rate"]
+    if missing:
+        raise ValueError(f"{name} is a dict without {missing}; its keys are {sorted(map(str, value))}.")
+    if len(audio_keys) > 1 or len(rate_keys) > 1:
+        raise ValueError(f"{name} is a dict with {audio_keys + rate_keys}: keep one of each.")
+    audio_key, rate_key = audio_keys[0], rate_keys[0] if rate_keys else None
+    own_rate = value[rate_key] if rate_key else None
+
+    def rewrap_dict(audio: Any, rate: int) -> dict:
+        return {**value, audio_key: audio, **({rate_key: rate} if rate_key else {})}
+
+    rate = agreed_rate(own_rate, sampling_rate, name)
+    return Form(value[audio_key], rate, own_rate is not None, True, rewrap_dict)
+
+
+def _in_pair(value: tuple, sampling_rate: Any, name: str, is_clip: bool) -> Form:
+    """`(audio, rate)` or `(rate, audio)`.
+
+    With the rate first, as Gradio and scipy have it, two axes are samples and channels. With the rate last they may be
+    anything: torchaudio means channels and samples, soundfile samples and channels, others a batch.
+    """
+    if _is_number(value[0]):
+        rate, audio = value
+        audio = _read_out(audio)
+        if getattr(audio, "ndim", 0) == 2:
+            if audio.shape[0] < audio.shape[1]:
+                raise ValueError(
+                    f"{name} is (sampling_rate, audio) with audio of shape {tuple(audio.shape)}, where that form has "
+                    "(num_samples, channels). Pass (audio, sampling_rate) instead, or transpose it."
+                )
+            audio = audio.T
+
+        def rewrap(audio: Any, rate: int) -> tuple:
+            return rate, audio.T if getattr(audio, "ndim", 0) == 2 else audio
+
+        return Form(audio, agreed_rate(rate, sampling_rate, name), True, True, rewrap)
+    audio, rate = value
+    shape = tuple(getattr(audio, "shape", ()))
+    if not is_clip and len(shape) == 2 and shape[0] == 2 < shape[1]:
+        raise ValueError(
+            f"{name} is (audio, sampling_rate) with audio of shape {shape}, which may be one stereo clip or two mono "
+            "ones: pass ([audio], sampling_rate) for one, (list(audio), sampling_rate) for two."
+        )
+    return Form(
+        audio, agreed_rate(rate, sampling_rate, name), True, is_clip, lambda audio, sampling_rate: (audio, sampling_rate)
+    )
+
+
+def _in_file(value: Any, sampling_rate: Any, name: str) -> Form:
+    """What is in the bytes of an audio file, or in a file that is open for reading, which is read from its start."""
+    kind = type(value).__name__
+    if hasattr(value, "read"):
+        if getattr(value, "seekable", lambda: False)():
+            value.seek(0)
+        value = value.read()
+        if not isinstance(value, bytes):
+            raise ValueError(
+                f"{name} is a {kind} that reads as {type(value).__name__}; accepted is an audio file opened as binary."
+            )
+    with tempfile.TemporaryDirectory() as folder:
+        path = f"{folder}/audio"
+        with open(path, "wb") as file:
+            file.write(value)
+        try:
+            audio, rate = read_audio(path)
+        except AudioFileError as error:
+            reason = str(error).removeprefix(f"{path}: ")
+            raise ValueError(
+                f"{name}, a {kind} of {len(value)} bytes, {reason}. Accepted are the bytes of an audio file; of bare "
+                "samples, pass an array: np.frombuffer(audio, np.int16)."
+            ) from error
+    return Form(audio[0] if len(audio) == 1 else audio, agreed_rate(rate, sampling_rate, name), True, True)
+
+
+def _in_object(value: Any, attribute: str, sampling_rate: Any, name: str) -> Form:
+    """Audio in the attribute of an object, and its rate if that is a number beside it."""
+    rate_names = [key for key in RATE_NAMES if _is_number(getattr(value, key, None))]
+    own_rate = getattr(value, rate_names[0]) if rate_names else None
+
+    def rewrap(audio: Any, rate: int) -> Any:
+        try:
+            return with_attribute(value, attribute, audio)
+        # A frozen class.
+        except AttributeError:
+            return audio
+
+    rate = agreed_rate(own_rate, sampling_rate, name)
+    # `.audios` may be a batch of mono clips, as diffusers has it.
+    return Form(getattr(value, attribute), rate, own_rate is not None, attribute == "audio", rewrap)
+
+
+def _in_other_arrays(value: Any, sampling_rate: Any, name: str) -> Form | None:
+    """Arrays of other libraries, and arrays of arrays, which are lists of clips."""
+    array = _read_out(value)
+    if isinstance(array, np.ndarray) and array.dtype == object and array.ndim == 1:
+        return Form(list(array), sampling_rate, False, False, lambda audio, rate: _object_array(audio))
+    if array is not value:
+        return Form(array, sampling_rate, False, False)
+    if isinstance(value, Iterator) or inspect.isawaitable(value) or hasattr(value, "__aiter__"):
+        raise ValueError(
+            f"{name} is a {type(value).__name__}, which gives its audio later. Pass list(audio) if it gives clips, "
+            "np.concatenate(list(audio), axis=-1) if it gives one clip in chunks; await what is awaitable."
+        )
+    return None
+
+
+def _read_out(value: Any) -> Any:
+    """An array of numpy in place of one of another library, such as pandas or jax; anything else as it is."""
+    if isinstance(value, (np.ndarray, np.generic, torch.Tensor)) or not hasattr(value, "__array__"):
+        return value
+    return np.asarray(value)
+
+
+def _object_array(items: list) -> np.ndarray:
+    """A list as an array of objects."""
+    array = np.empty(len(items), object)
+    array[:] = items
+    return array
+
+
+def _is_number(value: Any) -> bool:
+    """Whether it is a number that may be a rate."""
+    return isinstance(value, Real) and not isinstance(value, bool)
+
+
+def with_attribute(value: Any, attribute: str, new: Any) -> Any:
+    """A copy of an object with another value of an attribute."""
+    copied = copy.copy(value)
+    # diffusers' PipelineState answers for its values as if they were attributes.
+    if attribute not in vars(value) and attribute in getattr(value, "values", ()):
+        copied.values = {**value.values, attribute: new}
+    else:
+        setattr(copied, attribute, new)
+    return copied
