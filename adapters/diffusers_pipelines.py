@@ -39,7 +39,7 @@ class ModularAdapter(DiffusersAdapter):
 
 
 class AudioLDMAdapter(DiffusersAdapter):
-    classes = ("AudioLDMPipeline",)
+    classes: tuple[str, ...] = ("AudioLDMPipeline",)
     rates = ("vocoder.config.sampling_rate",)
 
 
@@ -174,7 +174,12 @@ class SpectrogramDiffusionAdapter(DiffusersAdapter):
 class SilentAdapter(DiffusersAdapter):
     """Pipelines for video beside those above, without audio."""
 
-    classes = ("LTX2HDRPipeline", "LTX2LatentUpsamplePipeline", "LTX2VideoDiffusionDecodePipeline", "Kandinsky6SRPipeline")
+    classes = (
+        "LTX2HDRPipeline",
+        "LTX2LatentUpsamplePipeline",
+        "LTX2VideoDiffusionDecodePipeline",
+        "Kandinsky6SRPipeline",
+    )
 
     def check(self) -> None:
         raise ValueError(f"{self.name} returns video without audio: there is nothing to take to 48 kHz.")

@@ -78,7 +78,7 @@ def read_output(generator: Any, output: Any, sampling_rate: int | None = None) -
     clips = adapter.read(adapter.finish(output), Call())
     if len({clip.sampling_rate for clip in clips}) > 1:
         raise ValueError(
-            f"clips of different rates: {', '.join(str(clip.sampling_rate) for clip in clips)} Hz. AudioSRPipeline takes "
-            "them as they are, without read_output."
+            f"clips of different rates: {', '.join(str(clip.sampling_rate) for clip in clips)} Hz. AudioSRPipeline "
+            "takes them as they are, without read_output."
         )
     return [clip.audio[0] if clip.is_flat else clip.audio for clip in clips], clips[0].sampling_rate

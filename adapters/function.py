@@ -3,6 +3,7 @@
 import functools
 import inspect
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -38,6 +39,7 @@ AUDIO_NAMES = ("audio", "audios", "audio_sequences", "audio_values", "sound", "s
 # Shorter is no audio: 16 ms at 16 kHz.
 FEWEST_SAMPLES = 256
 MOST_ROWS = 32
+SAMPLE_TYPES = ("float16", "bfloat16", "float32", "float64", "int16")
 FILE_HEADS = (b"RIFF", b"fLaC", b"OggS", b"ID3", b"\xff\xfb")
 
 
@@ -81,12 +83,12 @@ class FunctionAdapter(Adapter):
     def replace(
         self, output: Any, audios: list[np.ndarray], original: list[np.ndarray], sampling_rate: int, reports: list[Any]
     ) -> Any:
-        form = joined(output, None)
-        inside = form
-        while (inner := unwrap(inside, None, "audio")) is not None:
+        form = inside = joined(output, self.passed_rate)
+        while (inner := unwrap(inside, self.passed_rate, "audio")) is not None:
             inside = inner.audio
-        extras = {"sampling_rate": sampling_rate, "original": refill(inside, original, sampling_rate), "reports": reports}
-        return with_extras(refill(form, audios, sampling_rate), extras)
+        before = original[0] if isinstance(inside, (str, Path)) else refill(inside, original, sampling_rate)
+        extras = {"sampling_rate": sampling_rate, "original": before, "reports": reports}
+        return with_extras(refill(form, audios, sampling_rate, self.passed_rate), extras)
 
     def pass_on(self, name: str, result: Any) -> Any:
         if not self.is_object or (isinstance(self.generator, nn.Module) and hasattr(nn.Module, name)):
@@ -111,12 +113,12 @@ def joined(output: Any, sampling_rate: int | None) -> Any:
         ValueError: If chunks don't fit together, or if a tuple is none that is known.
     """
     if isinstance(output, Chunks):
-        clips = load_clips([_audio_of(chunk) for chunk in output if _audio_of(chunk) is not None], sampling_rate or 48_000)
+        clips = load_clips([audio for chunk in output if (audio := _audio_of(chunk)) is not None], sampling_rate)
         if len({(clip.sampling_rate, len(clip.audio)) for clip in clips}) > 1:
             raise ValueError("chunks of different rates or numbers of channels, which don't make one clip.")
         audio = np.concatenate([clip.audio for clip in clips], axis=1)
-        audio = audio[0] if clips[0].is_flat else audio
-        return (audio[None], clips[0].sampling_rate) if clips[0].has_rate else audio
+        audio = audio[0] if clips[0].is_flat else audio[None]
+        return (audio, clips[0].sampling_rate) if clips[0].has_rate else audio
     if isinstance(output, tuple) and unwrap(output, sampling_rate, "audio") is None:
         raise ValueError(
             f"a tuple of {', '.join(type(item).__name__ for item in output)}; accepted are (audio, sampling_rate), "
@@ -129,24 +131,25 @@ def joined(output: Any, sampling_rate: int | None) -> Any:
 def _audio_of(chunk: Any) -> Any:
     """The audio of a chunk, which may come with texts, as `(text, phonemes, audio)`; None for silence."""
     if isinstance(chunk, tuple):
-        arrays = [item for item in chunk if isinstance(item, (np.ndarray, torch.Tensor))]
-        if len(arrays) == 1 and all(item is arrays[0] or item is None or isinstance(item, str) for item in chunk):
-            return arrays[0]
+        rest = [item for item in chunk if item is not None and not isinstance(item, str)]
+        if len(rest) == 1 or not rest:
+            return rest[0] if rest else None
     return chunk
 
 
-def looks_like_audio(value: Any) -> bool:
-    """Whether what a method returned may be audio: long rows of samples, an audio file's bytes, or what holds such."""
+def looks_like_audio(value: Any, depth: int = 3) -> bool:
+    """Whether what a method returned may be audio: long rows of samples, an audio file's bytes, or what holds such, no
+    deeper than `depth`."""
     if isinstance(value, (bytes, bytearray)):
         return value.startswith(FILE_HEADS)
     if isinstance(value, (np.ndarray, torch.Tensor)):
-        is_sampled = str(value.dtype).removeprefix("torch.") in ("float16", "bfloat16", "float32", "float64", "int16")
-        shape = tuple(value.shape)
-        return is_sampled and 1 <= len(shape) <= 3 and shape[-1] >= FEWEST_SAMPLES and max(shape[:-1], default=1) <= MOST_ROWS
-    if isinstance(value, (list, tuple)):
-        return any(looks_like_audio(item) for item in value)
-    if isinstance(value, Mapping):
-        return any(looks_like_audio(value[name]) for name in AUDIO_NAMES if name in value)
-    if isinstance(value, nn.Module) or isinstance(value, type) or callable(value):
+        is_sampled = str(value.dtype).removeprefix("torch.") in SAMPLE_TYPES
+        rows = max(value.shape[:-1], default=1)
+        return is_sampled and 1 <= value.ndim <= 3 and rows <= MOST_ROWS and value.shape[-1] >= FEWEST_SAMPLES
+    if depth == 0 or value is None or callable(value):
         return False
-    return any(looks_like_audio(getattr(value, name, None)) for name in AUDIO_NAMES)
+    if isinstance(value, (list, tuple)):
+        return any(looks_like_audio(item, depth - 1) for item in value)
+    held = value if isinstance(value, Mapping) else getattr(value, "__dict__", {})
+    found = (held[name] if name in held else getattr(value, name, None) for name in AUDIO_NAMES)
+    return any(looks_like_audio(item, depth - 1) for item in found)

@@ -9,30 +9,33 @@ import torch
 from audiosr_pipeline.pipelines.forms import unwrap
 
 
-def refill(form: Any, audios: list[np.ndarray], sampling_rate: int) -> Any:
+def refill(form: Any, audios: list[np.ndarray], sampling_rate: int, own_rate: int | None = None) -> Any:
     """Clips arranged as the audio `form` is.
 
     Args:
         form: A list, a tensor or an array of one clip or a batch, or a form that holds such with its rate.
         audios: One for each clip in it, in order; none for what is None.
         sampling_rate: Their rate in Hz.
+        own_rate: That of the audio in the form, if it was passed.
 
     Returns:
-        A list, a tensor on the same device, an array, or the same form at the new rate. Where the form can't be made
-        again, as an encoded file, an array or a list of them.
+        A list, a tensor on the same device, an array, or the same form at the new rate; of a path and of what else
+        can't be made again, transformers' dict.
     """
-    return _refill(form, audios, sampling_rate, is_clip=False)
+    return _refill(form, audios, sampling_rate, own_rate, is_clip=False)
 
 
-def _refill(form: Any, audios: list[np.ndarray], sampling_rate: int, is_clip: bool) -> Any:
+def _refill(form: Any, audios: list[np.ndarray], sampling_rate: int, own_rate: int | None, is_clip: bool) -> Any:
     """As `refill`; `is_clip` says that the form is one clip."""
     if isinstance(form, list):
         rest = iter(audios)
-        return [None if item is None else _refill(item, [next(rest)], sampling_rate, is_clip=True) for item in form]
+        return [None if item is None else _refill(item, [next(rest)], sampling_rate, own_rate, True) for item in form]
     if isinstance(form, (str, Path)):
-        return audios[0]
-    if (inner := unwrap(form, None, "audio", is_clip)) is not None:
-        return inner.rewrap(_refill(inner.audio, audios, sampling_rate, is_clip), sampling_rate)
+        return {"audio": audios[0], "sampling_rate": sampling_rate}
+    if (inner := unwrap(form, own_rate, "audio", is_clip)) is not None:
+        if isinstance(inner.audio, (str, Path)):
+            return inner.rewrap(audios[0], sampling_rate)
+        return inner.rewrap(_refill(inner.audio, audios, sampling_rate, own_rate, is_clip), sampling_rate)
     if form.ndim == audios[0].ndim:
         (joined,) = audios
     else:

@@ -131,8 +131,8 @@ class SuperResolvedGenerator:
             return self.sampling_rate
         if name in self._adapter.writers:
             raise AttributeError(
-                f"{name} of {self._adapter.name} writes at the generator's own rate, in which 48 kHz would play too slow. "
-                "Write with soundfile.write(path, audio, sampling_rate) and the output's sampling_rate."
+                f"{name} of {self._adapter.name} writes at the generator's own rate, in which 48 kHz would play too "
+                "slow. Write with soundfile.write(path, audio, sampling_rate) and the output's sampling_rate."
             )
         is_generation = name in self._adapter.methods
         if not is_generation and not inspect.isroutine(value) and not isinstance(value, functools.partial):

@@ -39,9 +39,7 @@ class TextToAudioAdapter(Adapter):
     def check(self) -> None:
         if (found := BROKEN.get(type(self.generator.model).__name__)) is not None:
             what, remedy = found
-            raise ValueError(
-                f"transformers' text-to-audio pipeline returns {what}. Pass the model itself: {remedy}."
-            )
+            raise ValueError(f"transformers' text-to-audio pipeline returns {what}. Pass the model itself: {remedy}.")
 
     def networks(self) -> list[nn.Module]:
         return [part for part in (self.generator.model, self.generator.vocoder) if part is not None]

@@ -12,7 +12,7 @@ class TransformersAdapter(Adapter):
     """A model whose `generate` returns audio."""
 
     package = "transformers"
-    methods = ("generate",)
+    methods: tuple[str, ...] = ("generate",)
 
 
 class MusicgenAdapter(TransformersAdapter):
@@ -128,8 +128,8 @@ class QwenOmniAdapter(TransformersAdapter):
 class ProcessorAdapter(TransformersAdapter):
     """Processors that decode what their models generate: codes or latents."""
 
-    classes = ("DiaProcessor", "HiggsAudioV2Processor")
-    methods = ("decode", "batch_decode")
+    classes: tuple[str, ...] = ("DiaProcessor", "HiggsAudioV2Processor")
+    methods: tuple[str, ...] = ("decode", "batch_decode")
     rates = ("feature_extractor.sampling_rate",)
     writers = ("save_audio",)
 
@@ -156,9 +156,7 @@ class CodesAdapter(TransformersAdapter):
 
     def check(self) -> None:
         is_latent = self.name.startswith(("PocketTTS", "GradiumPhonon"))
-        decode = (
-            "speech.decode(out.audio_latents, out.audio_latents_mask)" if is_latent else "speech.batch_decode(out)"
-        )
+        decode = "speech.decode(out.audio_latents, out.audio_latents_mask)" if is_latent else "speech.batch_decode(out)"
         raise ValueError(
             f"{self.name} generates {'latents' if is_latent else 'codes'}, which its processor decodes to audio. Put "
             "super-resolution behind the processor:\n"

@@ -3,15 +3,12 @@
 import soundfile
 import torch
 from diffusers import AudioLDM2Pipeline
-from transformers import GPT2LMHeadModel
 
 from audiosr_pipeline import AudioSRPipeline
 from audiosr_pipeline.adapters import with_super_resolution
 
-checkpoint = "cvssp/audioldm2"
-# The checkpoint names GPT2Model, which can't generate any more under transformers 5.
-language_model = GPT2LMHeadModel.from_pretrained(checkpoint, subfolder="language_model")
-generator = AudioLDM2Pipeline.from_pretrained(checkpoint, language_model=language_model)
+# The checkpoint names a language model that can't generate under transformers 5: behind super-resolution it can.
+generator = AudioLDM2Pipeline.from_pretrained("cvssp/audioldm2")
 audiosr = AudioSRPipeline.from_pretrained("audiosr-mini")
 pipe = with_super_resolution(generator, audiosr)
 

@@ -363,8 +363,8 @@ class AudioSRPipeline(DiffusionPipeline):
         Args:
             audio: One clip or several: a 1-D array or tensor; 2-D `(batch, num_samples)`; 3-D
                 `(batch, channels, num_samples)`; a list of clips, each 1-D, `(channels, num_samples)` or a path; a
-                path; a dict with `audio` and `sampling_rate`; an output object with `.audios`. Floats in [-1, 1], or
-                integers, which are scaled to that.
+                path; a dict with `audio` and `sampling_rate`; an output object with `.audios`; or another form of
+                `docs/adapters.md`. Floats in [-1, 1], or integers, which are scaled to that.
             sampling_rate: Rate of arrays in Hz, 4000-384000; files and dicts bring their own.
             num_inference_steps: Denoising steps, at least 1. None takes the checkpoint's `default_...`, here and below.
             guidance_scale: Weight of classifier-free guidance; 1 is none and half the work.

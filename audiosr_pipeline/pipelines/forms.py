@@ -27,14 +27,15 @@ class Form:
         sampling_rate: Rate in Hz that it came with, or that was passed; None if neither.
         has_rate: Whether it came with one.
         is_clip: Whether two axes of `audio` are channels and samples.
-        rewrap: Makes the same form of other audio and its rate in Hz. Where that can't be, as with bytes, the audio.
+        rewrap: Makes the same form of other audio and its rate in Hz; where that can't be, as of bytes, transformers'
+            dict.
     """
 
     audio: Any
     sampling_rate: Any
     has_rate: bool
     is_clip: bool
-    rewrap: Callable[[Any, int], Any] = lambda audio, sampling_rate: audio
+    rewrap: Callable[[Any, int], Any] = lambda audio, sampling_rate: {"audio": audio, "sampling_rate": sampling_rate}
 
 
 def unwrap(value: Any, sampling_rate: Any, name: str, is_clip: bool = False) -> Form | None:
@@ -96,13 +97,13 @@ def _in_dict(value: Mapping, sampling_rate: Any, name: str) -> Form:
     missing += [] if rate_keys or (audio_keys and sampling_rate is not None) else ["sampling_rate"]
     if missing:
         raise ValueError(f"{name} is a dict without {missing}; its keys are {sorted(map(str, value))}.")
-    if len(audio_keys) > 1 or len(rate_keys) > 1:
+    if len(audio_keys) > 1 or (len(rate_keys) > 1 and value[rate_keys[0]] != value[rate_keys[1]]):
         raise ValueError(f"{name} is a dict with {audio_keys + rate_keys}: keep one of each.")
     audio_key, rate_key = audio_keys[0], rate_keys[0] if rate_keys else None
     own_rate = value[rate_key] if rate_key else None
 
     def rewrap_dict(audio: Any, rate: int) -> dict:
-        return {**value, audio_key: audio, **({rate_key: rate} if rate_key else {})}
+        return {**value, audio_key: audio, **dict.fromkeys(rate_keys, rate)}
 
     rate = agreed_rate(own_rate, sampling_rate, name)
     return Form(value[audio_key], rate, own_rate is not None, True, rewrap_dict)
@@ -137,7 +138,11 @@ def _in_pair(value: tuple, sampling_rate: Any, name: str, is_clip: bool) -> Form
             "ones: pass ([audio], sampling_rate) for one, (list(audio), sampling_rate) for two."
         )
     return Form(
-        audio, agreed_rate(rate, sampling_rate, name), True, is_clip, lambda audio, sampling_rate: (audio, sampling_rate)
+        audio,
+        agreed_rate(rate, sampling_rate, name),
+        True,
+        is_clip,
+        lambda audio, sampling_rate: (audio, sampling_rate),
     )
 
 
@@ -190,7 +195,7 @@ def _in_other_arrays(value: Any, sampling_rate: Any, name: str) -> Form | None:
     if isinstance(array, np.ndarray) and array.dtype == object and array.ndim == 1:
         return Form(list(array), sampling_rate, False, False, lambda audio, rate: _object_array(audio))
     if array is not value:
-        return Form(array, sampling_rate, False, False)
+        return Form(array, sampling_rate, False, False, lambda audio, rate: audio)
     if isinstance(value, Iterator) or inspect.isawaitable(value) or hasattr(value, "__aiter__"):
         raise ValueError(
             f"{name} is a {type(value).__name__}, which gives its audio later. Pass list(audio) if it gives clips, "

@@ -390,9 +390,7 @@ CASES = {
     ),
     "SeamlessM4T v2, with tokens": Case(
         build_seamless_v2,
-        lambda model, **kwargs: model.generate(
-            **TOKENS, tgt_lang="eng", return_intermediate_token_ids=True, **kwargs
-        ),
+        lambda model, **kwargs: model.generate(**TOKENS, tgt_lang="eng", return_intermediate_token_ids=True, **kwargs),
         lambda out: out.waveform,
         16_000,
         lengths=lambda out: out.waveform_lengths.tolist(),

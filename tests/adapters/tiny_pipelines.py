@@ -261,7 +261,13 @@ def build_ltx2(pipeline: type = LTX2Pipeline):
 def tiny_ltx2_audio_vae() -> AutoencoderKLLTX2Audio:
     # The rate of its spectrograms, not of the audio.
     return AutoencoderKLLTX2Audio(
-        base_channels=4, ch_mult=(1,), num_res_blocks=1, resolution=32, latent_channels=2, mel_bins=8, sample_rate=16_000
+        base_channels=4,
+        ch_mult=(1,),
+        num_res_blocks=1,
+        resolution=32,
+        latent_channels=2,
+        mel_bins=8,
+        sample_rate=16_000,
     )
 
 

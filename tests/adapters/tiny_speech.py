@@ -194,7 +194,9 @@ def build_bark() -> BarkModel:
             sliding_window_len=20,
             do_sample=True,
         ),
-        BarkFineGenerationConfig(temperature=1.0, max_fine_history_length=64, max_fine_input_length=128, n_fine_codebooks=4),
+        BarkFineGenerationConfig(
+            temperature=1.0, max_fine_history_length=64, max_fine_input_length=128, n_fine_codebooks=4
+        ),
         codebook_size=64,
     )
     # As dicts, which is how a checkpoint's file gives them.

@@ -1,0 +1,189 @@
+"""Objects that no adapter knows: whatever returns audio comes at 48 kHz, or it is said that it doesn't."""
+
+import functools
+import io
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import soundfile
+import torch
+from torch import nn
+
+from audiosr_pipeline.adapters import with_super_resolution
+from audiosr_pipeline.adapters.function import GENERATION_METHODS
+from tests.signals import noise
+
+AUDIO = noise(0.2, 16_000)
+
+
+class Engine:
+    """A speech engine with one method of each kind."""
+
+    sampling_rate = 16_000
+
+    def __init__(self, output=AUDIO):
+        self.output = output
+        self.partial = functools.partial(self.say, "rain")
+
+    def __call__(self, text):
+        return self.output
+
+    def say(self, text):
+        return self.output
+
+    @staticmethod
+    def static(text):
+        return AUDIO
+
+    def chunks(self, text):
+        yield from (AUDIO, AUDIO)
+
+    def encode(self, text):
+        return torch.zeros(1, 77, 768), [1, 2, 3], "text"
+
+
+for method in GENERATION_METHODS:
+    setattr(Engine, method, Engine.say)
+
+
+@pytest.mark.parametrize("method", ["__call__", *GENERATION_METHODS])
+def test_methods_that_generate_are_taken_to_48_khz(method, tiny_pipeline):
+    wrapped = with_super_resolution(Engine(), tiny_pipeline, sampling_rate=16_000)
+    out = wrapped("rain") if method == "__call__" else getattr(wrapped, method)("rain")
+    assert out.shape == (1, 9_600) and out.sampling_rate == 48_000
+
+
+def test_so_are_those_of_a_network(tiny_pipeline):
+    network = nn.Module()
+    network.forward = network.generate = lambda text: torch.from_numpy(AUDIO)
+    wrapped = with_super_resolution(network, tiny_pipeline, sampling_rate=16_000)
+    for method in (wrapped, wrapped.forward, wrapped.generate):
+        assert method("rain").shape == (1, 9_600)
+
+
+@pytest.mark.parametrize(
+    "output",
+    [
+        AUDIO,
+        torch.from_numpy(AUDIO),
+        (AUDIO * 32_767).astype(np.int16),
+        (AUDIO, 16_000),
+        [AUDIO[0], AUDIO[0]],
+        {"wav": AUDIO},
+        SimpleNamespace(waveform=torch.from_numpy(AUDIO), lengths=[1]),
+        b"RIFF" + bytes(100),
+    ],
+    ids=["array", "tensor", "int16", "pair", "list", "dict", "object", "file"],
+)
+@pytest.mark.parametrize("method", ["say", "partial", "static"])
+def test_audio_of_a_method_that_no_one_knows_is_never_passed_through_unsaid(method, output, tiny_pipeline):
+    engine = Engine(output)
+    wrapped = with_super_resolution(engine, tiny_pipeline, sampling_rate=16_000)
+    message = (
+        rf"Engine.{method} returned what looks like audio.*with_super_resolution\(generator.{method}, audiosr, sam"
+    )
+    with pytest.raises(ValueError, match=message) as error:
+        getattr(wrapped, method)(*([] if method == "partial" else ["rain"]))
+    assert error.value.output is (AUDIO if method == "static" else output)
+    # As it says.
+    if isinstance(output, np.ndarray) and output.dtype == np.float32:
+        remedy = with_super_resolution(getattr(engine, method), tiny_pipeline, sampling_rate=16_000)
+        assert remedy(*([] if method == "partial" else ["rain"])).sampling_rate == 48_000
+
+
+def test_chunks_of_such_a_method_are_watched_too(tiny_pipeline):
+    wrapped = with_super_resolution(Engine(), tiny_pipeline, sampling_rate=16_000)
+    with pytest.raises(ValueError, match="Engine.chunks returned what looks like audio"):
+        list(wrapped.chunks("rain"))
+
+
+def test_what_is_no_audio_is_the_objects_own(tiny_pipeline):
+    wrapped = with_super_resolution(Engine(), tiny_pipeline, sampling_rate=16_000)
+    states, tokens, text = wrapped.encode("rain")
+    assert states.shape == (1, 77, 768) and (tokens, text) == ([1, 2, 3], "text")
+    module = nn.Linear(2_000, 1)
+    wrapped = with_super_resolution(module, tiny_pipeline, sampling_rate=16_000)
+    assert wrapped.state_dict()["weight"].shape == (1, 2_000) and len(list(wrapped.parameters())) == 2
+    assert wrapped.get_parameter("weight") is module.weight
+
+
+def test_token_ids_are_never_taken_for_audio(tiny_pipeline):
+    ids = torch.randint(32_000, (1, 4_000))
+    wrapped = with_super_resolution(Engine(ids), tiny_pipeline, sampling_rate=16_000)
+    with pytest.raises(ValueError, match="what Engine returned can't be used: audio has dtype int64") as error:
+        wrapped.generate("rain")
+    assert error.value.output is ids
+    assert wrapped.say("rain") is ids
+
+
+async def speak():
+    return AUDIO
+
+
+def test_what_is_awaitable_is_said_to_be(tiny_pipeline):
+    with pytest.raises(ValueError, match="audio is a coroutine, which gives its audio later.*await"):
+        with_super_resolution(speak, tiny_pipeline, sampling_rate=16_000)()
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_rate_that_the_object_tells_is_not_doubted(tiny_pipeline):
+    wrapped = with_super_resolution(lambda: (noise(0.2, 48_000), 48_000), tiny_pipeline)
+    assert wrapped().reports[0].action == "left_alone"
+    engine = Engine(noise(0.2, 48_000))
+    engine.sampling_rate = 48_000
+    assert with_super_resolution(engine, tiny_pipeline, sampling_rate=48_000)("rain").reports[0].action == "left_alone"
+
+
+def pieces():
+    yield from np.array_split(AUDIO[0], 5)
+
+
+def kokoro():
+    """Text, phonemes and audio of each sentence; nothing is spoken of the second."""
+    yield "rain", "ɹeɪn", torch.from_numpy(AUDIO[0, :2_000])
+    yield "...", "", None
+    yield "wind", "wɪnd", torch.from_numpy(AUDIO[0, 2_000:])
+
+
+def with_rates():
+    yield from ((piece, 16_000) for piece in np.array_split(AUDIO[0], 2))
+
+
+@pytest.mark.parametrize("function", [pieces, kokoro, with_rates])
+def test_a_generator_function_gives_one_clip_in_chunks(function, tiny_pipeline):
+    rate = None if function is with_rates else 16_000
+    out = with_super_resolution(function, tiny_pipeline, sampling_rate=rate)(generator=torch.Generator().manual_seed(0))
+    whole = with_super_resolution(lambda: AUDIO[0], tiny_pipeline, sampling_rate=16_000)
+    audio = out[0] if function is with_rates else out
+    np.testing.assert_array_equal(audio, whole(generator=torch.Generator().manual_seed(0)))
+    assert out.sampling_rate == 48_000
+
+
+def test_chunks_that_do_not_fit_are_an_error_with_what_was_generated(tiny_pipeline):
+    def unequal():
+        yield AUDIO[0], 16_000
+        yield AUDIO[0], 22_050
+
+    with pytest.raises(ValueError, match="chunks of different rates") as error:
+        with_super_resolution(unequal, tiny_pipeline)()
+    assert len(error.value.output) == 2
+
+
+def test_a_generator_function_draws_from_the_seed_while_it_yields(tiny_pipeline):
+    def draw():
+        yield 0.1 * torch.randn(3_200)
+
+    wrapped = with_super_resolution(draw, tiny_pipeline, sampling_rate=16_000)
+    first, again = (wrapped(generator=torch.Generator().manual_seed(0)) for _ in range(2))
+    np.testing.assert_array_equal(first.original, again.original)
+
+
+@pytest.mark.parametrize("kind", ["bytes", "file", "path"])
+def test_an_encoded_file_comes_back_as_the_dict_of_transformers(kind, tmp_path, tiny_pipeline):
+    soundfile.write(tmp_path / "speech.wav", AUDIO[0], 16_000, subtype="FLOAT")
+    encoded = (tmp_path / "speech.wav").read_bytes()
+    output = {"bytes": encoded, "file": io.BytesIO(encoded), "path": tmp_path / "speech.wav"}[kind]
+    out = with_super_resolution(lambda: output, tiny_pipeline)()
+    assert sorted(out) == ["audio", "original", "reports", "sampling_rate"]
+    assert out["audio"].shape == out["original"].shape == (9_600,) and out["sampling_rate"] == 48_000

@@ -1,0 +1,169 @@
+"""Forms in which libraries hand over audio and its rate: each gives the clips that it holds, in the pipeline and behind
+a generator alike."""
+
+import io
+from dataclasses import dataclass
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import soundfile
+import torch
+
+from audiosr_pipeline.adapters import read_output, with_super_resolution
+from audiosr_pipeline.pipelines.inputs import load_clips
+from tests.signals import noise
+
+MONO = noise(0.1, 16_000)[0]
+STEREO = np.concatenate([noise(0.1, 16_000, seed) for seed in (1, 2)])
+PCM = (STEREO * 32_767).astype(np.int16)
+
+
+class AudioSamples:
+    """As torchcodec's."""
+
+    data, sample_rate, pts_seconds = torch.from_numpy(STEREO), 16_000, 0.0
+
+
+class AudioDecoder:
+    """As torchcodec's, which datasets puts in its Audio column."""
+
+    def get_all_samples(self):
+        return AudioSamples()
+
+
+class Series:
+    """As pandas' or jax's, of which arrays are made by their protocol."""
+
+    def __init__(self, values):
+        self.values_of_it = values
+
+    def __array__(self, dtype=None, copy=None):
+        return self.values_of_it
+
+
+@dataclass
+class Result:
+    audio: object
+    sample_rate: int
+
+
+def encoded() -> bytes:
+    file = io.BytesIO()
+    soundfile.write(file, STEREO.T, 16_000, subtype="FLOAT", format="WAV")
+    return file.getvalue()
+
+
+def at_its_end() -> io.BytesIO:
+    """Written, and not rewound."""
+    file = io.BytesIO()
+    file.write(encoded())
+    return file
+
+
+def objects(*items) -> np.ndarray:
+    array = np.empty(len(items), object)
+    array[:] = items
+    return array
+
+
+# The form, the rate passed with it, and the clips in it.
+FORMS = {
+    "(audio, rate), one dimension": ((MONO, 16_000), None, [MONO]),
+    "(audio, rate), a batch": ((STEREO[None], 16_000), None, [STEREO]),
+    "(audio, rate), a list": (([MONO, MONO[:700]], 16_000), None, [MONO, MONO[:700]]),
+    "(rate, audio) of Gradio": ((16_000, MONO), None, [MONO]),
+    "(rate, audio) of Gradio and scipy, stereo": ((16_000, STEREO.T), None, [STEREO]),
+    "(rate, audio), int16": ((np.int64(16_000), PCM.T), None, [PCM / np.float32(32_768)]),
+    "a list of pairs": ([(MONO, 16_000), (torch.from_numpy(STEREO), 16_000)], None, [MONO, STEREO]),
+    "transformers' dict": ({"audio": STEREO, "sampling_rate": 16_000}, None, [STEREO]),
+    "a dict and a rate": ({"audio": STEREO}, 16_000, [STEREO]),
+    "datasets' dict": ({"path": None, "array": MONO, "sampling_rate": 16_000}, None, [MONO]),
+    "datasets' dict, not decoded": ({"path": "a.wav", "bytes": encoded()}, None, [STEREO]),
+    "datasets' decoder": (AudioDecoder(), None, [STEREO]),
+    "a row of datasets": ({"text": "rain", "audio": AudioDecoder()}, None, [STEREO]),
+    "a row of datasets, not decoded": ({"audio": {"bytes": encoded(), "path": None}}, None, [STEREO]),
+    "torchcodec's samples": (AudioSamples(), None, [STEREO]),
+    "a column of datasets": ([AudioDecoder(), AudioDecoder()], None, [STEREO, STEREO]),
+    "ComfyUI's dict": ({"waveform": torch.from_numpy(STEREO[None]), "sample_rate": 16_000}, None, [STEREO]),
+    "ComfyUI's dict, a batch": (
+        {"waveform": torch.from_numpy(STEREO[:, None]), "sample_rate": 16_000},
+        None,
+        [*STEREO[:, None]],
+    ),
+    "a list of ComfyUI's": (
+        [{"waveform": torch.from_numpy(STEREO[None]), "sample_rate": 16_000}] * 2,
+        None,
+        [STEREO] * 2,
+    ),
+    "bytes": (encoded(), None, [STEREO]),
+    "an open file": (io.BytesIO(encoded()), None, [STEREO]),
+    "an open file at its end": (at_its_end(), None, [STEREO]),
+    "a list of files": ([encoded(), encoded()], None, [STEREO, STEREO]),
+    "a ragged array of objects": (objects(MONO, MONO[:700]), 16_000, [MONO, MONO[:700]]),
+    "a ragged series": (Series(objects(MONO, MONO[:700])), 16_000, [MONO, MONO[:700]]),
+    "an array of another library": (Series(MONO), 16_000, [MONO]),
+    "an object with .audio": (SimpleNamespace(audio=STEREO), 16_000, [STEREO]),
+    "an object with .audio and its rate": (Result(MONO, 16_000), None, [MONO]),
+    "an object with .audios": (SimpleNamespace(audios=STEREO), 16_000, [*STEREO]),
+}
+
+
+@pytest.mark.parametrize("name", FORMS)
+def test_the_clips_are_those_in_the_form(name):
+    form, sampling_rate, expected = FORMS[name]
+    clips = load_clips(form, sampling_rate)
+    assert {clip.sampling_rate for clip in clips} == {16_000}
+    for clip, audio in zip(clips, expected, strict=True):
+        assert clip.is_flat == (audio.ndim == 1)
+        np.testing.assert_array_equal(clip.audio, np.atleast_2d(audio))
+    read, rate = read_output(lambda: None, form, sampling_rate)
+    assert rate == 16_000
+    for clip, audio in zip(read, expected, strict=True):
+        np.testing.assert_array_equal(clip, audio)
+
+
+@pytest.mark.parametrize("name", FORMS)
+def test_behind_a_generator_the_same_form_comes_back(name, tiny_pipeline):
+    form, sampling_rate, expected = FORMS[name]
+    out = with_super_resolution(lambda: form, tiny_pipeline, sampling_rate)()
+    reports = out["reports"] if type(out) is dict else out.reports
+    assert (
+        len(reports) == len(expected) and (out["sampling_rate"] if type(out) is dict else out.sampling_rate) == 48_000
+    )
+    # What comes back can be read again.
+    has_rate = sampling_rate is None or isinstance(form, dict)
+    clips = load_clips(out, None if has_rate else 48_000)
+    for clip, audio in zip(clips, expected, strict=True):
+        assert clip.sampling_rate == 48_000 and clip.audio.shape == (len(np.atleast_2d(audio)), 3 * audio.shape[-1])
+    if isinstance(form, (tuple, dict)):
+        assert isinstance(out, type(form))
+
+
+REFUSED = {
+    "(audio, rate) of torchaudio, stereo": ((STEREO, 16_000), r"one stereo clip or two mono ones: pass \(\[audio\], "),
+    "(audio, rate) of soundfile, stereo": ((STEREO.T, 16_000), r"transpose it to \(channels, num_samples\)"),
+    "(rate, audio), channels first": ((16_000, STEREO), r"where that form has \(num_samples, channels\)"),
+    "another rate than passed": ({"array": MONO, "sampling_rate": 22_050}, "22050 Hz, but sampling_rate=16000 was"),
+    "audio twice": ({"array": MONO, "audio": MONO, "sampling_rate": 16_000}, r"a dict with \['audio', 'array', 'samp"),
+    "nothing": ({"bytes": None, "path": None}, "whose bytes and path are both None"),
+    "bare samples": (PCM.tobytes(), r"audio, a bytes of 6400 bytes, .*np.frombuffer\(audio, np.int16\)"),
+    "a file of text": (io.StringIO("rain"), "a StringIO that reads as str"),
+    "a generator": ((piece for piece in [MONO]), r"gives its audio later. Pass list\(audio\) if it gives clips"),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_is_uncertain_is_refused_and_told_what_is_accepted(name, tiny_pipeline):
+    form, message = REFUSED[name]
+    with pytest.raises(ValueError, match=message):
+        tiny_pipeline(form, 16_000)
+
+
+def test_clips_of_several_rates_are_each_taken_at_their_own(tiny_pipeline):
+    form = [(MONO, 16_000), (noise(0.1, 22_050)[0], 22_050)]
+    out = with_super_resolution(lambda: form, tiny_pipeline)()
+    assert [audio.shape for audio, rate in out] == [(4_800,), (4_800,)]
+    assert [report.sampling_rate for report in out.reports] == [16_000, 22_050]
+    with pytest.raises(ValueError, match="clips of different rates: 16000, 22050 Hz"):
+        read_output(lambda: None, form)
