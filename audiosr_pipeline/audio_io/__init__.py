@@ -5,6 +5,7 @@ from audiosr_pipeline.audio_io.files import AUDIO_SUFFIXES, audio_files, other_f
 from audiosr_pipeline.audio_io.reading import (
     audio_format,
     audio_length,
+    audio_notes,
     read_audio,
     read_segment,
     sample_format,
@@ -23,6 +24,7 @@ __all__ = [
     "audio_files",
     "audio_format",
     "audio_length",
+    "audio_notes",
     "check_subtype",
     "fitting_gain",
     "is_narrower",

@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import BinaryIO
 
+from audiosr_pipeline.audio_io.window import Window
+
 W64_TAIL = bytes.fromhex("f3acd3118cd100c04f8edb8a")
 W64_RIFF = b"riff" + bytes.fromhex("2e91cf11a5d628db04c10000")
 # Padding to whole blocks of a disk, with zeros, is no audio.
@@ -16,6 +18,18 @@ MOST_PADDING = 2**16
 # What stands in 32-bit lengths that were never filled in: about 2^31 or 2^32, in sox's AIFF 0x7f000000.
 UNKNOWN_LENGTHS = ((0x7F00_0000, 0x7F00_0400), (0x7FFF_0000, 0x8000_0000), (0xFFFF_0000, 0xFFFF_FFFF))
 MPEG_TAGS = (0x50, 0x55)
+# More than this doesn't fit in a length field.
+MOST_WAV_BYTES = 2**32 - 1
+# What frames begin with in samples that are a coded stream: DTS, of 16 and 14 bits, and what IEC 61937 wraps.
+BIT_STREAMS = {
+    bytes.fromhex("fe7f0180"): "DTS",
+    bytes.fromhex("7ffe8001"): "DTS",
+    bytes.fromhex("ff1f00e8"): "DTS",
+    bytes.fromhex("1fffe800"): "DTS",
+    bytes.fromhex("72f81f4e"): "AC-3, DTS or another coded stream (IEC 61937)",
+}
+# Frames of DTS are at most this long, in bytes of 16 bits.
+LONGEST_FRAME = 2**15
 
 
 @dataclass(frozen=True)
@@ -56,12 +70,18 @@ class Samples:
         found_bytes: How much of it is there.
         patches: What the header should be, by position: see `Window`.
         is_mpeg: Whether a WAV file holds MPEG audio, such as MP3.
+        start: Where a header that is put in front stands in for what comes before.
+        prefix: That header, if there is one.
+        bit_stream: What is coded in samples that are no sound, as for a digital output; "" for sound.
     """
 
     promised_bytes: int | None
     found_bytes: int
     patches: dict[int, bytes] = field(default_factory=dict)
     is_mpeg: bool = False
+    bit_stream: str = ""
+    start: int = 0
+    prefix: bytes = b""
 
 
 def family_of(head: bytes) -> _Family | None:
@@ -75,7 +95,7 @@ def family_of(head: bytes) -> _Family | None:
     return CAF if head[:4] == b"caff" else None
 
 
-def find_samples(file: BinaryIO, size: int) -> Samples | None:
+def find_samples(file: BinaryIO | Window, size: int) -> Samples | None:
     """Finds the samples of a file of a known family; None if it has no chunk for them.
 
     Args:
@@ -102,6 +122,7 @@ def find_samples(file: BinaryIO, size: int) -> Samples | None:
         file.seek(chunks[b"ds64"][0] + 8)
         promised = struct.unpack("<Q", file.read(8))[0]
     assert promised is not None
+    bit_stream = _bit_stream(file, start + family.preamble)
     available = size - start
     if promised > available and _is_unknown(promised, family):
         promised = None
@@ -109,11 +130,68 @@ def find_samples(file: BinaryIO, size: int) -> Samples | None:
         promised = None
     if promised is not None:
         found = min(promised, available)
-        return Samples(max(0, promised - family.preamble), max(0, found - family.preamble), is_mpeg=is_mpeg)
-    return Samples(None, available - family.preamble, _patches(file, family, chunks, has_ds64, size), is_mpeg)
+        return Samples(max(0, promised - family.preamble), max(0, found - family.preamble), {}, is_mpeg, bit_stream)
+    if family is RIFF and not has_ds64 and available > MOST_WAV_BYTES and b"fmt " in chunks:
+        header = _rf64_header(file, chunks[b"fmt "], available)
+        return Samples(None, available, {}, is_mpeg, bit_stream, start, header)
+    patches = _patches(file, family, chunks, has_ds64, size)
+    return Samples(None, available - family.preamble, patches, is_mpeg, bit_stream)
 
 
-def _chunks(file: BinaryIO, family: _Family, position: int, size: int) -> Iterator[tuple[bytes, int, int]]:
+def without_repeated_headers(file: BinaryIO, size: int) -> tuple[int, int]:
+    """The first and the last byte that count of a file of a known family whose header stands in it several times.
+
+    A program that goes back to write the header once more, into a pipe, writes it behind what is there: sox does, to
+    W64 and CAF. All but the last in front are left out, and those behind the samples.
+    """
+    file.seek(0)
+    family = family_of(file.read(40))
+    assert family is not None
+    header_bytes = next(
+        (
+            start + family.preamble
+            for name, start, _ in _chunks(file, family, family.first, size)
+            if name == family.data
+        ),
+        0,
+    )
+
+    def is_header(position: int) -> bool:
+        rest = Window(file, position, size)
+        if family_of(rest.read(40)) is not family:
+            return False
+        chunks = _chunks(rest, family, family.first, size - position)
+        return any(name == family.data and start + family.preamble == header_bytes for name, start, _ in chunks)
+
+    first, last = 0, size
+    while header_bytes and first + 2 * header_bytes <= last and is_header(first + header_bytes):
+        first += header_bytes
+    while first and last - header_bytes >= first + header_bytes and is_header(last - header_bytes):
+        last -= header_bytes
+    return first, last
+
+
+def _rf64_header(file: BinaryIO | Window, fmt: tuple[int, int], num_bytes: int) -> bytes:
+    """The header that a WAV file of more samples than its length field can hold should have."""
+    file.seek(fmt[0])
+    form = file.read(fmt[1])
+    form = struct.pack("<4sI", b"fmt ", len(form)) + form + bytes(len(form) % 2)
+    riff_bytes = 4 + 36 + len(form) + 8 + num_bytes
+    ds64 = struct.pack("<4sIQQQI", b"ds64", 28, riff_bytes, num_bytes, 0, 0)
+    return struct.pack("<4sI4s", b"RF64", 2**32 - 1, b"WAVE") + ds64 + form + struct.pack("<4sI", b"data", 2**32 - 1)
+
+
+def _bit_stream(file: BinaryIO | Window, start: int) -> str:
+    """What samples are if they are no sound: behind silence they begin as its frames do, and do so again and again."""
+    file.seek(start)
+    data = file.read(8 * LONGEST_FRAME).lstrip(b"\0")
+    for sync, name in BIT_STREAMS.items():
+        if data.startswith(sync) and data.count(sync) >= 3:
+            return name
+    return ""
+
+
+def _chunks(file: BinaryIO | Window, family: _Family, position: int, size: int) -> Iterator[tuple[bytes, int, int]]:
     """Name, start and length of each chunk from a position on. The last one may be longer than the file."""
     header_bytes = family.id_bytes + struct.calcsize(family.length)
     while position + header_bytes <= size:
@@ -135,7 +213,7 @@ def _is_unknown(length: int, family: _Family) -> bool:
     return length >= 2**63 - 2**16 or any(low <= length <= high for low, high in UNKNOWN_LENGTHS)
 
 
-def _is_audio(file: BinaryIO, family: _Family, position: int, size: int) -> bool:
+def _is_audio(file: BinaryIO | Window, family: _Family, position: int, size: int) -> bool:
     """Whether what follows the samples' promised end is more of them, and not chunks, a tag or padding."""
     file.seek(position)
     rest = file.read(min(size - position, MOST_PADDING + 1))
@@ -158,7 +236,7 @@ def _is_audio(file: BinaryIO, family: _Family, position: int, size: int) -> bool
     return True
 
 
-def _rest(file: BinaryIO, position: int, size: int) -> bytes:
+def _rest(file: BinaryIO | Window, position: int, size: int) -> bytes:
     """What follows a position; something other than zeros if it is too much for padding."""
     if not 0 <= size - position <= MOST_PADDING:
         return b"?"
@@ -167,7 +245,7 @@ def _rest(file: BinaryIO, position: int, size: int) -> bytes:
 
 
 def _patches(
-    file: BinaryIO, family: _Family, chunks: dict[bytes, tuple[int, int]], has_ds64: bool, size: int
+    file: BinaryIO | Window, family: _Family, chunks: dict[bytes, tuple[int, int]], has_ds64: bool, size: int
 ) -> dict[int, bytes]:
     """The header of a file whose samples go on to its end."""
     start = chunks[family.data][0]

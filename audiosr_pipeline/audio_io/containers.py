@@ -1,15 +1,15 @@
-"""How long a container says that its file is, and what an MP3 file says of itself, which FFmpeg doesn't tell."""
+"""How long a container says that it is, where FFmpeg guesses it for a file that was cut."""
 
 import os
-import re
 import struct
+from fractions import Fraction
 
 from audiosr_pipeline.audio_io.window import Window
 
 ASF_FILE_PROPERTIES = bytes.fromhex("a1dcab8c47a9cf118ee400c00c205365")
+# What AVI has in place of lengths that were never filled in, or more.
+UNKNOWN_LENGTH = 0x3FFF_0000
 EBML_SEGMENT = bytes.fromhex("18538067")
-# The tag stands where the first frame's samples would: after its header of 4 bytes, and 9 to 36 of zeros.
-LENGTH_TAG = re.compile(rb"\xff[\xe2-\xff].{2,40}?(Xing|Info|VBRI)", re.DOTALL)
 
 
 def promised_file_bytes(file: Window) -> int | None:
@@ -32,31 +32,56 @@ def promised_file_bytes(file: Window) -> int | None:
     return None
 
 
-def tagged_length(file: Window, samples_per_frame: int) -> int | None:
-    """The number of samples by the tag of an MP3 file, without delay and padding; None if it has no such tag."""
-    position = 0
+def promised_duration(file: Window) -> Fraction | None:
+    """How many seconds of sound an ASF or AVI file should hold by its header; None if it doesn't say, or is another."""
+    file.seek(0)
+    head = file.read(2**16)
+    found = head.find(ASF_FILE_PROPERTIES)
+    if found >= 0 and found + 92 <= len(head):
+        duration, _, preroll, flags = struct.unpack("<QQQI", head[found + 64 : found + 92])
+        # In units of 100 ns, and ms; a broadcast has none.
+        return None if flags & 1 else Fraction(duration, 10_000_000) - Fraction(preroll, 1_000)
+    if head[:4] == b"RIFF" and head[8:12] == b"AVI " and (found := head.find(b"auds")) >= 0:
+        scale, rate, _, length = struct.unpack("<IIII", head[found + 20 : found + 36].ljust(16, b"\0"))
+        return Fraction(length * scale, rate) if rate and 0 < length < UNKNOWN_LENGTH else None
+    return None
+
+
+def musepack_part(file: Window) -> tuple[int, int] | None:
+    """Of a Musepack file (stream version 8) the samples of silence in front, and those of sound; else None."""
+    file.seek(0)
+    head = file.read(32)
+    if head[:6] != b"MPCKSH":
+        return None
+    # After the packet's length of a byte, a check sum, and the version.
+    num_samples, position = _variable(head, 12)
+    return _variable(head, position)[0], num_samples
+
+
+def _variable(data: bytes, position: int) -> tuple[int, int]:
+    """A number of seven bits a byte, of which all but the last have the eighth set; and the position after it."""
+    value = 0
     while True:
+        byte = data[position]
+        value, position = value << 7 | byte & 0x7F, position + 1
+        if byte < 0x80 or position == len(data):
+            return value, position
+
+
+def lacks_index(file: Window) -> bool:
+    """Whether an MP4 file has no index, without which nothing of it can be read: it was cut, or never finished."""
+    size, position, names = file.seek(0, os.SEEK_END), 0, set()
+    while position + 8 <= size:
         file.seek(position)
-        head = file.read(10)
-        if head[:3] != b"ID3" or len(head) < 10:
+        header = file.read(16)
+        names.add(header[4:8])
+        length = struct.unpack(">I", header[:4])[0]
+        if length == 1 and len(header) == 16:
+            length = struct.unpack(">Q", header[8:])[0]
+        if length < 8:
             break
-        position += 10 + sum((byte & 0x7F) << shift for byte, shift in zip(head[6:], (21, 14, 7, 0), strict=True))
-        position += 10 if head[5] & 0x10 else 0
-    file.seek(position)
-    found = LENGTH_TAG.search(data := file.read(4096))
-    if found is None:
-        return None
-    tag = data[found.start(1) :].ljust(256, b"\0")
-    if tag.startswith(b"VBRI"):
-        return struct.unpack(">I", tag[14:18])[0] * samples_per_frame
-    (flags,) = struct.unpack(">I", tag[4:8])
-    if not flags & 1:
-        return None
-    (num_frames,) = struct.unpack(">I", tag[8:12])
-    # Frames, bytes, table of contents and quality are each there or not; then comes what lame adds.
-    lame = tag[8 + sum(size for bit, size in enumerate((4, 4, 100, 4)) if flags >> bit & 1) :]
-    trimmed = int.from_bytes(lame[21:24], "big") if lame[:4] in (b"LAME", b"Lavf", b"Lavc") else 0
-    return max(0, num_frames * samples_per_frame - (trimmed >> 12) - (trimmed & 0xFFF))
+        position += length
+    return b"ftyp" in names and b"moov" not in names
 
 
 def _end_of_boxes(file: Window, size: int) -> int | None:

@@ -9,9 +9,12 @@ from typing import BinaryIO
 import numpy as np
 import soundfile
 
-from audiosr_pipeline.audio_io.chunks import family_of, find_samples
-from audiosr_pipeline.audio_io.errors import AudioFileError, reason
+from audiosr_pipeline.audio_io.chunks import Samples, family_of, find_samples, without_repeated_headers
+from audiosr_pipeline.audio_io.containers import lacks_index, promised_file_bytes
+from audiosr_pipeline.audio_io.errors import AudioFileError, damaged, reason
 from audiosr_pipeline.audio_io.ffmpeg import FFmpegSource, NotRecognisedError
+from audiosr_pipeline.audio_io.joined import JoinedSource
+from audiosr_pipeline.audio_io.mp3 import find_joined, is_mp3
 from audiosr_pipeline.audio_io.ogg import Link, find_links
 from audiosr_pipeline.audio_io.sndfile import check_promise, opened_by_sndfile
 from audiosr_pipeline.audio_io.source import Source
@@ -25,7 +28,7 @@ def read_audio(path: Path | str) -> tuple[np.ndarray, int]:
     """Reads a whole file.
 
     Args:
-        path: Audio file, or video, whose first audio track is read. `docs/formats.md` lists the formats.
+        path: Audio file, or video, of which one track is read: see `audio_notes`. `docs/formats.md` lists the formats.
 
     Returns:
         `(channels, num_samples)`, float32, integers scaled to [-1, 1); and its sampling rate in Hz.
@@ -66,6 +69,16 @@ def audio_length(path: Path | str) -> tuple[int, int]:
         if num_samples == 0:
             raise AudioFileError(path, "holds no samples")
         return num_samples, source.sampling_rate
+
+
+def audio_notes(path: Path | str) -> list[str]:
+    """What the user should know of how a file is read: which of several audio tracks.
+
+    Raises:
+        AudioFileError: If there is no such file, or it is no audio.
+    """
+    with _opened(path) as source:
+        return source.notes
 
 
 def sample_format(path: Path | str) -> str:
@@ -139,55 +152,103 @@ def _decoded(path: Path | str, file: BinaryIO, size: int) -> Iterator[Source]:
     """Hands a file to the decoder that reads it best, by what it begins with and never by its name."""
     whole = Window(file, 0, size)
     head = whole.read(1024)
-    whole.seek(0)
     if complaint := _other_than_audio(head):
         raise AudioFileError(path, complaint)
-    parts, samples, is_ended = [whole], None, True
-    by_sndfile = head.startswith((b".snd", b"dns."))
+    parts, samples, links = [whole], None, []
+    by_sndfile = head.startswith((b".snd", b"dns.", b"NIST_1A"))
     if family_of(head) is not None:
-        samples = find_samples(file, size)
+        start, end = without_repeated_headers(file, size)
+        samples = find_samples(Window(file, start, end), end - start)
+        if samples is not None and samples.bit_stream:
+            raise AudioFileError(
+                path,
+                f"its samples are no sound but {samples.bit_stream}: decode them first, with: ffmpeg -i FILE OUT.wav",
+            )
         by_sndfile = samples is not None and not samples.is_mpeg
-        parts = [Window(file, 0, size, samples.patches if samples else None)]
+        if samples is not None:
+            patches = {start + place: patch for place, patch in samples.patches.items()}
+            parts = [Window(file, start + samples.start, end, patches, samples.prefix)]
     elif head.startswith(b"OggS"):
         links = find_links(file, size)
         by_sndfile = all(link.codecs in (["VORBIS"], ["OPUS"]) for link in links)
         parts = [Window(file, link.start, link.end) for link in links]
-        is_ended = links[-1].is_ended if links else True
-        if not by_sndfile and len(links) > 1:
-            raise AudioFileError(path, f"holds {len(links)} Ogg streams one after the other, of {_codecs(links)}")
+    elif is_mp3(whole):
+        starts = find_joined(whole)
+        parts = [Window(file, start, end) for start, end in zip(starts, [*starts[1:], size], strict=True)]
+    if not parts:
+        raise AudioFileError(path, _unreadable(path, head, ["no Ogg stream begins in it"]))
 
     with ExitStack() as stack:
-        source: Source | None = None
-        problems = []
-        for use_sndfile in (by_sndfile, not by_sndfile):
-            try:
-                if not use_sndfile:
-                    if samples is not None and samples.is_mpeg and samples.found_bytes < (samples.promised_bytes or 0):
-                        raise AudioFileError(
-                            path,
-                            f"truncated: its header promises {samples.promised_bytes} bytes of samples, there are "
-                            f"{samples.found_bytes}",
-                        )
-                    source = FFmpegSource(path, parts[0])
-                    break
-                opened = stack.enter_context(opened_by_sndfile(path, parts))
-                # By chance anything looks like MP3 somewhere.
-                if not (opened.subtype.startswith("MPEG") and not by_sndfile):
-                    if len(parts) == 1:
-                        check_promise(path, opened, samples)
-                    source = opened
-                    break
-            except NotRecognisedError as error:
-                problems.append(str(error))
-            except soundfile.LibsndfileError as error:
-                problems.append(reason(error))
-        if source is None:
-            raise AudioFileError(path, _unreadable(path, head, problems))
-        if not is_ended:
-            raise AudioFileError(
-                path, f"truncated: it ends without an end mark after {source.num_samples()} samples that could be read"
-            )
-        yield source
+        sources = [_open_part(path, part, by_sndfile, samples, head, stack) for part in parts]
+        for source, link in zip(sources, links, strict=False):
+            _check_link(path, source, link)
+        yield sources[0] if len(sources) == 1 else JoinedSource(path, sources)
+
+
+def _open_part(
+    path: Path | str, part: Window, by_sndfile: bool, samples: Samples | None, head: bytes, stack: ExitStack
+) -> Source:
+    """Opens part of a file, which is a file by itself, by one decoder or, if that doesn't know it, by the other."""
+    problems = []
+    for use_sndfile in (by_sndfile, not by_sndfile):
+        try:
+            if not use_sndfile:
+                source = FFmpegSource(path, part)
+                if samples is not None and samples.found_bytes < (samples.promised_bytes or 0):
+                    # What a byte holds of compressed sound isn't known, but what they hold on the whole is.
+                    found = sum(block.shape[1] for block in source.blocks())
+                    promised = round(found * samples.promised_bytes / max(1, samples.found_bytes))
+                    raise damaged(path, found, promised, source.sampling_rate)
+                return source
+            opened = stack.enter_context(opened_by_sndfile(path, part, _has_vorbis_order(part)))
+            # By chance anything looks like MP3 somewhere.
+            if by_sndfile or not opened.subtype.startswith("MPEG"):
+                if not head.startswith(b"OggS"):
+                    check_promise(path, opened, head, samples)
+                return opened
+        except NotRecognisedError as error:
+            problems.append(str(error))
+        except soundfile.LibsndfileError as error:
+            problems.append(reason(error))
+    if samples is not None and samples.found_bytes < (samples.promised_bytes or 0):
+        raise AudioFileError(
+            path,
+            f"truncated: its header promises {samples.promised_bytes} bytes of samples, {samples.found_bytes} are "
+            "there, of which none can be read. Fetch the whole file again",
+        )
+    if lacks_index(part):
+        promised_bytes, size = promised_file_bytes(part), part.seek(0, os.SEEK_END)
+        promise = f"{size} bytes" + (f" of {promised_bytes}" if promised_bytes and promised_bytes > size else "")
+        raise AudioFileError(
+            path,
+            f"truncated, or its recording was never finished: there are {promise}, but not the index (moov), which is "
+            "written last and without which none of its samples can be read. Fetch the whole file again",
+        )
+    raise AudioFileError(path, _unreadable(path, head, problems))
+
+
+def _check_link(path: Path | str, source: Source, link: Link) -> None:
+    """Raises AudioFileError if pages of an Ogg stream are damaged or missing."""
+    rate = source.sampling_rate
+    # Opus counts 48,000 samples per second, whatever rate it was made from.
+    scale = rate / 48_000 if link.codecs[:1] == ["OPUS"] else 1.0
+    found, whole = (
+        max(0, round(((position or 0) - link.skipped) * scale)) for position in (link.sound_position, link.position)
+    )
+    if link.sound_position is not None:
+        raise damaged(path, found, whole, rate, "a page after them is missing, or its check sum is wrong")
+    if not link.is_ended:
+        promised = source.promised if isinstance(source, FFmpegSource) and link.codecs == ["FLAC"] else None
+        raise damaged(path, whole, promised, rate, "it ends without an end mark")
+
+
+def _has_vorbis_order(part: Window) -> bool:
+    """Whether the channels of an Ogg file come in the order that Vorbis gives them."""
+    part.seek(0)
+    head = part.read(128)
+    found = head.find(b"OpusHead")
+    # Opus can also hold channels that are no loudspeakers.
+    return b"\x01vorbis" in head or (found >= 0 and head[found + 18 : found + 19] == b"\1")
 
 
 def _other_than_audio(head: bytes) -> str | None:
@@ -212,8 +273,3 @@ def _unreadable(path: Path | str, head: bytes, problems: list[str]) -> str:
         is_text = False
     what = "it is text" if is_text else f"format not recognised ({'; '.join(problems)})" if problems else ""
     return f"not readable as audio: {what}. {ACCEPTED}"
-
-
-def _codecs(links: list[Link]) -> str:
-    names = {codec or "an unknown kind" for link in links for codec in link.codecs}
-    return f"{', '.join(sorted(names))}, which can't be read as one: only Vorbis and Opus can"

@@ -13,11 +13,13 @@ class Source(Protocol):
         sampling_rate: In Hz.
         channels: How many.
         subtype: Sample format, such as "PCM_16", or the name of the coder.
+        notes: What the user should know of how it is read.
     """
 
     sampling_rate: int
     channels: int
     subtype: str
+    notes: list[str]
 
     def num_samples(self) -> int:
         """How many samples per channel `blocks` gives, whatever the header says.

@@ -15,26 +15,37 @@ class Window:
         start: First byte of the view.
         end: First byte after it.
         patches: Bytes to be read in place of the file's own, by their position in the file.
+        prefix: Bytes to be read before the first one.
     """
 
-    def __init__(self, file: BinaryIO, start: int, end: int, patches: Mapping[int, bytes] | None = None):
-        self._file, self._start, self._end = file, start, end
+    def __init__(
+        self, file: BinaryIO, start: int, end: int, patches: Mapping[int, bytes] | None = None, prefix: bytes = b""
+    ):
+        self._file, self._prefix = file, prefix
+        # Where the view would begin in the file if the prefix stood in it.
+        self._origin, self._end = start - len(prefix), end
         self._patches = patches or {}
-        self._position = start
+        self._position = self._origin
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        base = {os.SEEK_SET: self._start, os.SEEK_CUR: self._position, os.SEEK_END: self._end}[whence]
+        base = {os.SEEK_SET: self._origin, os.SEEK_CUR: self._position, os.SEEK_END: self._end}[whence]
         # Damaged files make decoders seek to anywhere; their callbacks have no way to say that it failed.
-        self._position = max(self._start, base + offset)
+        self._position = max(self._origin, base + offset)
         return self.tell()
 
     def tell(self) -> int:
-        return self._position - self._start
+        return self._position - self._origin
 
     def read(self, size: int = -1) -> bytes:
         available = max(0, self._end - self._position)
+        size = available if size < 0 else min(size, available)
+        in_prefix = self._prefix[self.tell() :][:size]
+        self._position += len(in_prefix)
+        return in_prefix + self._read_file(size - len(in_prefix)) if size > len(in_prefix) else in_prefix
+
+    def _read_file(self, size: int) -> bytes:
         self._file.seek(self._position)
-        data = self._file.read(available if size < 0 else min(size, available))
+        data = self._file.read(size)
         first, self._position = self._position, self._position + len(data)
         for position, patch in self._patches.items():
             if first < position + len(patch) and position < self._position:

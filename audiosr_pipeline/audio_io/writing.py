@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
+from audiosr_pipeline.audio_io.channel_order import WAV_TO_VORBIS
 from audiosr_pipeline.audio_io.errors import AudioFileError, native_path, reason
 from audiosr_pipeline.writing import written_whole
 
@@ -78,7 +79,8 @@ def write_audio(
 
     Args:
         path: WAV, FLAC or OGG file, by its suffix; replaced if it is there.
-        audio: `(channels, num_samples)`, float. Except in FLOAT it must lie in [-1, 1]: see `fitting_gain`.
+        audio: `(channels, num_samples)`, float, more than two channels in the order of WAV. Except in FLOAT it must
+            lie in [-1, 1]: see `fitting_gain`.
         sampling_rate: Rate of `audio` in Hz.
         subtype: PCM_16, PCM_24, FLOAT or VORBIS; None is PCM_16, for OGG VORBIS.
         dither: Whether noise of triangular distribution (TPDF), two steps wide, is added before rounding to PCM; the
@@ -103,6 +105,7 @@ def write_audio(
     if audio_format == "WAV" and channels * num_samples * PCM_BITS.get(subtype, 32) // 8 > MAX_WAV_BYTES:
         audio_format = "RF64"
     rng = np.random.default_rng(0) if dither else None
+    order = WAV_TO_VORBIS.get(channels) if subtype == "VORBIS" else None
     try:
         with (
             written_whole(path) as temporary,
@@ -112,7 +115,8 @@ def write_audio(
         ):
             # In blocks, because the converted copy of a long recording is large, and libvorbis overflows its stack.
             for start in range(0, num_samples, BLOCK):
-                file.write(_quantize(audio[:, start : start + BLOCK].T, subtype, rng))
+                block = audio[:, start : start + BLOCK]
+                file.write(_quantize((block if order is None else block[list(order)]).T, subtype, rng))
     except (soundfile.LibsndfileError, OSError) as error:
         raise AudioFileError(path, f"can't be written: {reason(error)}") from error
 

@@ -13,6 +13,7 @@ import torch
 from audiosr_pipeline import AudioSRPipeline
 from audiosr_pipeline.audio_io import (
     audio_length,
+    audio_notes,
     fitting_gain,
     is_narrower,
     kept_subtype,
@@ -37,7 +38,7 @@ def enhance_file(pipeline: AudioSRPipeline, job: Job, arguments: argparse.Namesp
     """
     with as_file(job.source) as path:
         audio, sampling_rate = read_audio(path)
-        source_subtype = sample_format(path)
+        source_subtype, reading_notes = sample_format(path), audio_notes(path)
     subtype = job.subtype or kept_subtype(job.suffix, source_subtype)
     dither = is_narrower(subtype, source_subtype)
     num_channels, num_samples = audio.shape
@@ -58,7 +59,7 @@ def enhance_file(pipeline: AudioSRPipeline, job: Job, arguments: argparse.Namesp
     gain = fitting_gain(enhanced, subtype)
     gain_db = 20 * math.log10(gain)
     enhanced *= np.float32(gain)
-    remarks = [report.reason, *report.notes]
+    remarks = [report.reason, *reading_notes, *report.notes]
     if gain < 1:
         remarks.append(f"level lowered by {-gain_db:.2f} dB, because {subtype} would clip")
     if dither:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from audiosr_pipeline.audio_io import audio_notes
 from audiosr_pipeline.cli.arguments import INPUTS, find_sources
 from audiosr_pipeline.cli.messages import OUTCOMES, complain, describe_error, say, say_text
 from audiosr_pipeline.cli.streams import as_file, as_text, shown
@@ -55,6 +56,7 @@ def inspect_file(path: Path) -> dict[str, Any]:
     """What a report would say before anything is generated, and the input's peak in dB of full scale, from -200 on."""
     with as_file(path) as file:
         (clip,) = load_clips([file], None)
+        reading_notes = audio_notes(file)
     found = inspect_clip(clip, resample(clip.audio, clip.sampling_rate, 48_000))
     channels, num_samples = clip.audio.shape
     return {
@@ -64,4 +66,5 @@ def inspect_file(path: Path) -> dict[str, Any]:
         "duration_s": num_samples / clip.sampling_rate,
         "peak_db": 20 * math.log10(max(float(np.abs(clip.audio).max()), 1e-10)),
         **vars(found),
+        "notes": [*reading_notes, *found.notes],
     }

@@ -171,10 +171,10 @@ def test_flac_that_lacks_its_end_or_a_frame_in_the_middle_is_an_error(tmp_path):
     block = struct.unpack(">H", data[10:12])[0]
     (tmp_path / "a.flac").write_bytes(data[: frames[10]])
     for function in (read_audio, audio_length):
-        with pytest.raises(AudioFileError, match=f"promises 100003 samples, {10 * block} could be read"):
+        with pytest.raises(AudioFileError, match=f"promises 100003 samples .*, {10 * block} samples .* could"):
             function(tmp_path / "a.flac")
     (tmp_path / "a.flac").write_bytes(data[: frames[10]] + data[frames[12] :])
-    with pytest.raises(AudioFileError, match=f"promises 100003 samples.*after {10 * block} samples"):
+    with pytest.raises(AudioFileError, match=f"promises 100003.*, {10 * block} samples .*{2 * block} are missing"):
         read_audio(tmp_path / "a.flac")
     data[frames[10] + 500] ^= 0x55
     (tmp_path / "a.flac").write_bytes(data)

@@ -389,7 +389,7 @@ def test_bad_files_are_named_in_one_line_each_and_the_others_are_done(pipeline, 
     assert lines(out)[-1] == "2 enhanced, 0 silent, 0 left alone, 0 already done, 8 failed"
     expected = {
         "folder": "a folder without audio files",
-        "in/cut.wav": "truncated or damaged: its header promises 8000 samples, 4000 could be read",
+        "in/cut.wav": "truncated or damaged: its header promises 8000 samples (1.00 s), 4000 samples (0.50 s)",
         "in/empty.wav": "is empty (0 bytes)",
         "in/nothing.wav": "holds no samples",
         "in/song.m4a": "not readable as audio",
