@@ -38,7 +38,11 @@ def replace_low_mel(mel: Tensor, input_mel: Tensor, cutoff_freq: float, mel_edge
 
 
 def split_bands(
-    audio: np.ndarray, bandwidth: float, sampling_rate: int = 48_000, out: np.ndarray | None = None
+    audio: np.ndarray,
+    bandwidth: float,
+    sampling_rate: int = 48_000,
+    out: np.ndarray | None = None,
+    transition_hz: float = TRANSITION_HZ,
 ) -> np.ndarray:
     """The part of `audio` below `bandwidth`: linear phase, no delay, flat up to 250 Hz below it, 90 dB down from it on.
 
@@ -50,6 +54,7 @@ def split_bands(
         bandwidth: Where the low band ends in Hz, above 250; from the Nyquist frequency on, all of it is low band.
         sampling_rate: Rate of `audio` in Hz.
         out: Array for what is returned, which may be `audio` itself; None makes a new one.
+        transition_hz: How far below its end the low band is flat.
 
     Returns:
         The low band, same shape, float32.
@@ -58,8 +63,8 @@ def split_bands(
     if bandwidth >= sampling_rate / 2:
         low[:] = audio
         return low
-    num_taps, beta = signal.kaiserord(STOP_DB, TRANSITION_HZ / (sampling_rate / 2))
-    taps = signal.firwin(num_taps | 1, bandwidth - TRANSITION_HZ / 2, window=("kaiser", beta), fs=sampling_rate)
+    num_taps, beta = signal.kaiserord(STOP_DB, transition_hz / (sampling_rate / 2))
+    taps = signal.firwin(num_taps | 1, bandwidth - transition_hz / 2, window=("kaiser", beta), fs=sampling_rate)
     margin = len(taps) // 2
     # In blocks: one convolution of ten minutes would need several copies of them in double precision.
     for channel, filtered in zip(audio, low, strict=True):
@@ -102,8 +107,33 @@ def replace_low_band(
     joined, new_band = out or (np.empty_like(audio), np.empty_like(generated))
     np.subtract(generated, split_bands(generated, bandwidth, sampling_rate, out=joined), out=new_band)
     new_band *= gate
+    return join_bands(new_band, audio, bandwidth, gate, sampling_rate, out=joined), new_band
+
+
+def join_bands(
+    new_band: np.ndarray,
+    audio: np.ndarray,
+    bandwidth: float,
+    gate: np.ndarray | float = 1.0,
+    sampling_rate: int = 48_000,
+    out: np.ndarray | None = None,
+) -> np.ndarray:
+    """Puts a new band in the place of what the input has above the band edge.
+
+    Args:
+        new_band: What is to be there, gated, `(channels, num_samples)`.
+        audio: See `replace_low_band`, as are the other arguments.
+        bandwidth: See there.
+        gate: See there.
+        sampling_rate: See there.
+        out: Array for the joined waveform; None makes a new one.
+
+    Returns:
+        The joined waveform.
+    """
+    joined = np.empty_like(audio) if out is None else out
     np.subtract(audio, split_bands(audio, bandwidth, sampling_rate, out=joined), out=joined)
     joined *= gate
     np.subtract(audio, joined, out=joined)
     joined += new_band
-    return joined, new_band
+    return joined

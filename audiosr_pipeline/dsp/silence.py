@@ -10,8 +10,8 @@ FADE_S = 0.005
 def silence_gate(audio: np.ndarray, sampling_rate: int = 48_000) -> np.ndarray:
     """A gain that is 0 inside digital silence and 1 elsewhere, with fades of 5 ms inside the silence.
 
-    Silence is 20 ms or more in which every channel stays below -120 dB of full scale: resampling leaves digital
-    silence that quiet, no recording is.
+    Silence is 20 ms or more, or a whole clip, in which every channel stays below -120 dB of full scale: resampling
+    leaves digital silence that quiet, no recording is.
 
     Args:
         audio: Waveforms `(channels, num_samples)`.
@@ -21,13 +21,13 @@ def silence_gate(audio: np.ndarray, sampling_rate: int = 48_000) -> np.ndarray:
         Gain `(num_samples,)`, float32.
     """
     gate = np.ones(audio.shape[-1], np.float32)
-    fade = np.linspace(1, 0, round(FADE_S * sampling_rate), dtype=np.float32)
+    fade = _rise(round(FADE_S * sampling_rate))
     for start, stop in silent_runs(audio, sampling_rate):
         gate[start:stop] = 0
         if start > 0:
-            gate[start : start + len(fade)] = fade
+            gate[start : start + len(fade)] = fade[::-1]
         if stop < len(gate):
-            gate[stop - len(fade) : stop] = fade[::-1]
+            gate[stop - len(fade) : stop] = fade
     return gate
 
 
@@ -37,7 +37,8 @@ def silent_runs(audio: np.ndarray, sampling_rate: int = 48_000) -> np.ndarray:
     for channel in audio:
         silent &= np.abs(channel) < SILENCE_LEVEL
     runs = np.flatnonzero(np.diff(silent, prepend=False, append=False)).reshape(-1, 2)
-    return runs[runs[:, 1] - runs[:, 0] >= round(SHORTEST_S * sampling_rate)]
+    shortest = min(round(SHORTEST_S * sampling_rate), audio.shape[-1])
+    return runs[runs[:, 1] - runs[:, 0] >= shortest]
 
 
 def fade_ends(gain: np.ndarray, sampling_rate: int = 48_000, fade_s: float = FADE_S) -> np.ndarray:
@@ -54,8 +55,12 @@ def fade_ends(gain: np.ndarray, sampling_rate: int = 48_000, fade_s: float = FAD
     Returns:
         The same array.
     """
-    num_fade = round(fade_s * sampling_rate)
-    fade = np.sin(np.pi / 2 * (np.arange(min(len(gain), num_fade)) + 0.5) / num_fade).astype(np.float32) ** 2
+    fade = _rise(round(fade_s * sampling_rate))[: len(gain)]
     gain[: len(fade)] *= fade
     gain[len(gain) - len(fade) :] *= fade[::-1]
     return gain
+
+
+def _rise(num_samples: int) -> np.ndarray:
+    """From 0 to 1, as a squared sine through the samples' middles."""
+    return np.sin(np.pi / 2 * (np.arange(num_samples) + 0.5) / num_samples).astype(np.float32) ** 2

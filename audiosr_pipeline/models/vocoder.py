@@ -6,13 +6,12 @@ from diffusers.configuration_utils import register_to_config
 from torch import Tensor, nn
 
 from audiosr_pipeline.models.feature_extractor import mel_filter_bank
-from audiosr_pipeline.models.stft import inverse_stft, noise_spectrum, white_noise
+from audiosr_pipeline.models.stft import inverse_stft, noise_spectrum, stft, white_noise
 
-# Mel bins whose level is kept together; what it may lack, 3 dB; how much is added to it at most, 17 dB; and below what
-# it stays as it is. In nepers, as mel spectrograms are.
-BAND_MELS = 4
-SMALL_MISSING = 0.35
-MAX_MISSING = 2.0
+# The frames over which each mel bin's level is kept, by how much it is changed at most, 26 dB, and below what, next to
+# the mel spectrogram's floor, it isn't raised. In nepers, as mel spectrograms are.
+LEVEL_FRAMES = 5
+MAX_CHANGE = 3.0
 FAINTEST = -11.0
 
 
@@ -23,6 +22,9 @@ class ISTFTVocoder(ModelMixin, ConfigMixin):
     is noise. The magnitude it corrects is the mel spectrogram interpolated to linear frequency, so the untrained
     network already has the right spectral envelope. Without noise, a mel spectrogram that hardly changes would give
     frames that hardly differ, a buzz at the frame rate. It is always the same noise: the same mel gives the same audio.
+
+    What the network makes is then brought to the level of the mel spectrogram, by the waveform's own: frames whose
+    phases don't fit together cancel, and recordings that ended at a coder's edge teach to make too little above it.
 
     Args:
         sampling_rate: Rate of the waveform in Hz.
@@ -95,23 +97,24 @@ class ISTFTVocoder(ModelMixin, ConfigMixin):
             mel.device
         )
         spectrum = magnitude * ((1 - share) * phase / phase.abs().clamp(min=1e-6) + share * noise)
-        spectrum = spectrum * self._missing_level(mel.float(), spectrum).exp()
-        return inverse_stft(spectrum, self.window, self.config.hop_length)
+        audio = inverse_stft(spectrum, self.window, self.config.hop_length)
+        return self._at_level_of(mel.float(), audio)
 
-    def _missing_level(self, mel: Tensor, spectrum: Tensor) -> Tensor:
-        """What a spectrum lacks of the level of its mel spectrogram, `(batch, num_frames, n_fft // 2 + 1)`, in nepers.
+    def _at_level_of(self, mel: Tensor, audio: Tensor) -> Tensor:
+        """Waveforms whose own mel spectrograms have the level of `mel`, bin by bin, over five frames.
 
-        Of bands of four mel bins, over five frames; between the bands' centres it goes from the one's to the other's.
-        Recordings that ended at a coder's edge teach the network to make too little above it. Up to 3 dB are left, as
-        noise varies; what is near the mel spectrogram's floor stays.
+        What is asked for near the mel spectrogram's floor may be nothing at all: there the level is lowered, not
+        raised.
         """
-        made = (spectrum.abs() @ self.mel_filters.to(mel.device)).clamp(min=1e-8).log()
-        wanted = _band_level(mel)
-        missing = (wanted - _band_level(made)).mT
-        missing = nn.functional.avg_pool1d(missing, 5, stride=1, padding=2, count_include_pad=False).mT
-        missing = (missing - SMALL_MISSING).clamp(0, MAX_MISSING) * (wanted > FAINTEST)
-        per_mel = nn.functional.interpolate(missing, scale_factor=BAND_MELS, mode="linear")
-        return per_mel @ self.interpolation.to(mel.device)
+        # Of the scale that `inverse_stft` inverts.
+        scale = self.window.to(audio.device).square().sum().sqrt()
+        spectrum = scale * stft(audio, self.window, self.config.hop_length)
+        wanted = _mean_power(mel.exp()).log() / 2
+        made = _mean_power(spectrum.abs() @ self.mel_filters.to(mel.device)).log() / 2
+        highest = torch.where(wanted > FAINTEST, MAX_CHANGE, 0.0)
+        change = (wanted - made).clamp(min=-MAX_CHANGE).minimum(highest)
+        gain = (change @ self.interpolation.to(mel.device)).exp()
+        return inverse_stft(spectrum * gain, self.window, self.config.hop_length)
 
 
 class ConvNeXtBlock(nn.Module):
@@ -131,9 +134,13 @@ class ConvNeXtBlock(nn.Module):
         return hidden + self.scale * update
 
 
-def _band_level(mel: Tensor) -> Tensor:
-    """Level of the mean power of bands of mel bins, in nepers: `(batch, num_frames, band)`."""
-    return (2 * mel).exp().unflatten(-1, (-1, BAND_MELS)).mean(-1).log() / 2
+def _mean_power(mel: Tensor) -> Tensor:
+    """Power over five frames of a mel spectrogram that isn't logarithmic, shaped as it is."""
+    # Within what float32 can square.
+    power = mel.clamp(1e-8, 1e8).square().mT
+    return nn.functional.avg_pool1d(
+        power, LEVEL_FRAMES, stride=1, padding=LEVEL_FRAMES // 2, count_include_pad=False
+    ).mT
 
 
 def mel_to_linear(sampling_rate: int, n_fft: int, n_mels: int, f_min: float, f_max: float) -> tuple[Tensor, Tensor]:

@@ -34,6 +34,7 @@ from audiosr_pipeline.dsp.envelope import limit_fall, limit_rise, match_splice
 from audiosr_pipeline.dsp.limit_level import BLOCK_S, level_excess, lower
 from audiosr_pipeline.dsp.low_band import (
     TRANSITION_HZ,
+    join_bands,
     num_low_mels,
     replace_low_band,
     replace_low_mel,
@@ -93,7 +94,13 @@ MARGIN_FRAMES = 1
 RESAMPLER_S = 0.01
 # -50 dB: what the low band may differ from the input.
 LARGEST_ERROR = 1e-5
-LONGER_FADES_S = (0.02, 0.08)
+# Measured with another window it may be a little more: the fades are chosen for half of it.
+AIMED_ERROR = LARGEST_ERROR / 2
+LONGER_FADES_S = (0.01, 0.02, 0.04, 0.08)
+# How sharply the low band is cut out to be measured.
+MEASURED_TRANSITION_HZ = 10.0
+# By how much a new band is lowered at most so that the low band is kept.
+MOST_LOWERED_DB = 12.0
 MOST_EXCESS_DB = 30.0
 # They are scaled to unit variance.
 LARGEST_LATENT = 1_000.0
@@ -817,23 +824,13 @@ class AudioSRPipeline(DiffusionPipeline):
                 what = "the vae and the vocoder make NaN or infinite values of the latents"
                 raise ValueError(self._blame(what, self.vocoder.dtype, scale))
             joined, new_band = np.empty_like(audio), waveform
-            self._join(joined, new_band, prepared, FADE_S)
+            # Channel by channel, the new band into the waveform's memory: a copy of ten minutes of stereo takes 230 MB.
+            for channel, gate in self._gates(prepared, FADE_S):
+                places = joined[channel], new_band[channel]
+                replace_low_band(new_band[channel], audio[channel], found.bandwidth, gate, out=places)
             notes += self._limit(joined, new_band, found.bandwidth, settings)
-            error_power, own_power = self._low_band_powers(joined, prepared)
-            # A fade leaves traces beside its band, the fewer the longer it is: where a loud band lies above a faint one
-            # 5 ms are too short. Below -80 dB of the whole, what the filters leave is all that is there.
-            for fade_s in LONGER_FADES_S:
-                if error_power <= LARGEST_ERROR * own_power or own_power < 1e-8 * _power(audio):
-                    break
-                self._join(joined, new_band, prepared, fade_s)
-                error_power, own_power = self._low_band_powers(joined, prepared)
-            error_db = _ratio_db(error_power, own_power)
-            if error_power > LARGEST_ERROR * own_power:
-                below = _ratio_db(own_power, _power(audio))
-                notes.append(
-                    f"the low band differs from the input by {error_db:.0f} dB, more than -50: the input has next to "
-                    f"nothing there, {below:.0f} dB of its power"
-                )
+            note, error_db = self._keep_low_band(joined, new_band, prepared)
+            notes += note
             measured = {
                 "low_band_error_db": error_db,
                 "level_change_db": _ratio_db(_power(joined), _power(audio)),
@@ -843,15 +840,51 @@ class AudioSRPipeline(DiffusionPipeline):
         report = self._report(prepared, was_generated, settings, seed, interrupted, tuple(notes), peak=peak, **measured)
         return joined, new_band, report
 
-    def _join(self, joined: np.ndarray, new_band: np.ndarray, prepared: PreparedClip, fade_s: float) -> None:
-        """Writes what is above the band edge in `new_band` there again, faded, and the joined waveform in `joined`."""
-        # Channel by channel, the new band into the waveform's memory: a copy of ten minutes of stereo takes 230 MB.
-        for channel in range(len(joined)):
-            own = slice(channel, channel + 1)
-            audio = prepared.audio[own]
-            gate = fade_ends(silence_gate(audio, self.sampling_rate), self.sampling_rate, fade_s)
-            places = joined[own], new_band[own]
-            replace_low_band(new_band[own], audio, prepared.inspection.bandwidth, gate, out=places)
+    def _gates(self, prepared: PreparedClip, fade_s: float) -> Iterator[tuple[slice, np.ndarray]]:
+        """Each channel, as a slice, and the gain of its new band: 0 in digital silence, faded at the clip's ends."""
+        for index in range(len(prepared.audio)):
+            channel = slice(index, index + 1)
+            gate = silence_gate(prepared.audio[channel], self.sampling_rate)
+            yield channel, fade_ends(gate, self.sampling_rate, fade_s)
+
+    def _keep_low_band(
+        self, joined: np.ndarray, new_band: np.ndarray, prepared: PreparedClip
+    ) -> tuple[tuple[str, ...], float]:
+        """Changes both, in place, until the low band differs from the input by -50 dB or less.
+
+        A fade leaves traces beside its band, the fewer the longer it is: where a loud band lies above a faint one, 5 ms
+        are too short. In silence, fades can't be longer: there the new band is lowered.
+
+        Returns:
+            A note if it was, or if that isn't enough, and the difference in dB.
+        """
+        audio, bandwidth = prepared.audio, prepared.inspection.bandwidth
+        error_power, own_power = self._low_band_powers(joined, prepared)
+        power = _power(audio)
+        for fade_s in LONGER_FADES_S:
+            # Below -80 dB of the whole, what the filters leave is all that is there.
+            if error_power <= AIMED_ERROR * own_power or own_power < 1e-8 * power:
+                break
+            fades = fade_ends(np.ones(audio.shape[-1], np.float32), self.sampling_rate, fade_s)
+            for channel, gate in self._gates(prepared, fade_s):
+                new_band[channel] *= fades
+                join_bands(new_band[channel], audio[channel], bandwidth, gate, out=joined[channel])
+            error_power, own_power = self._low_band_powers(joined, prepared)
+        notes: tuple[str, ...] = ()
+        if LARGEST_ERROR < error_power / max(own_power, 1e-30) <= LARGEST_ERROR * 10 ** (MOST_LOWERED_DB / 10):
+            lowered_db = _ratio_db(error_power, AIMED_ERROR * own_power)
+            joined -= new_band
+            new_band *= np.float32(10 ** (-lowered_db / 20))
+            joined += new_band
+            error_power, own_power = self._low_band_powers(joined, prepared)
+            notes = (f"the new band was lowered by {lowered_db:.0f} dB: its fades would reach into the low band",)
+        error_db = _ratio_db(error_power, own_power)
+        if error_power > LARGEST_ERROR * own_power:
+            notes += (
+                f"the low band differs from the input by {error_db:.0f} dB, more than -50: the input has next to "
+                f"nothing there, {_ratio_db(own_power, power):.0f} dB of its power",
+            )
+        return notes, error_db
 
     def _limit(
         self, joined: np.ndarray, new_band: np.ndarray, bandwidth: float, settings: dict[str, Any]
@@ -884,15 +917,21 @@ class AudioSRPipeline(DiffusionPipeline):
         )
 
     def _low_band_powers(self, joined: np.ndarray, prepared: PreparedClip) -> tuple[float, float]:
-        """Power of the difference from the input, and of the input, both up to 250 Hz below the band edge."""
-        below = prepared.inspection.bandwidth - TRANSITION_HZ
-        error_power = own_power = 0.0
-        for channel in range(len(joined)):
-            own = slice(channel, channel + 1)
-            difference = joined[own] - prepared.audio[own]
-            error_power += _power(split_bands(difference, below, out=difference)) / len(joined)
-            own_power += _power(split_bands(prepared.audio[own], below, out=difference)) / len(joined)
-        return error_power, own_power
+        """Power of the difference from the input, and of the input, both up to 250 Hz below the band edge.
+
+        As it is heard: before and after a clip there is silence.
+        """
+        edge = prepared.inspection.bandwidth - TRANSITION_HZ + MEASURED_TRANSITION_HZ
+        silence = np.zeros((1, round(2 / MEASURED_TRANSITION_HZ * self.sampling_rate)), np.float32)
+
+        def low_power(channel: np.ndarray) -> float:
+            padded = np.concatenate([silence, channel, silence], axis=-1)
+            split_bands(padded, edge, out=padded, transition_hz=MEASURED_TRANSITION_HZ)
+            return _power(padded) * padded.shape[-1] / channel.shape[-1] / len(joined)
+
+        channels = [slice(index, index + 1) for index in range(len(joined))]
+        error_power = sum(low_power(joined[own] - prepared.audio[own]) for own in channels)
+        return error_power, sum(low_power(prepared.audio[own]) for own in channels)
 
     def _report(
         self,

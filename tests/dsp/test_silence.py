@@ -32,8 +32,8 @@ def test_the_fades_lie_in_the_silence_and_are_smooth():
     gate = silence_gate(with_silence(20_000, 30_000))
     fade = gate[20_000 : 20_000 + FADE + 1]
     assert (np.diff(fade) <= 0).all() and fade[0] > 0.99 and fade[-1] < 0.01
-    # A straight line over 5 ms: no step is a click.
-    assert np.abs(np.diff(gate)).max() < 1.01 / FADE
+    # A squared sine over 5 ms, as steep as a line over 3.2 ms in its middle: no step is a click.
+    assert np.abs(np.diff(gate)).max() < 1.01 * np.pi / 2 / FADE
     assert np.array_equal(gate[20_000:30_000], gate[20_000:30_000][::-1])
 
 
@@ -63,13 +63,9 @@ def test_silence_at_the_ends_is_silent_to_the_end():
     assert (gate[10_000:40_000] == 1).all()
 
 
-@pytest.mark.parametrize("num_samples", [1, 959])
-def test_a_clip_of_zeros_shorter_than_20_ms_counts_as_sound(num_samples):
-    assert (silence_gate(np.zeros((1, num_samples), np.float32)) == 1).all()
-
-
-def test_whole_silence():
-    assert not silence_gate(np.zeros((2, 48_000), np.float32)).any()
+@pytest.mark.parametrize("num_samples", [1, 959, 48_000])
+def test_a_clip_of_zeros_is_silence_however_short_it_is(num_samples):
+    assert not silence_gate(np.zeros((2, num_samples), np.float32)).any()
 
 
 def test_one_sounding_channel_keeps_the_gate_open():

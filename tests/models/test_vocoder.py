@@ -11,9 +11,9 @@ from audiosr_pipeline.models.vocoder import ISTFTVocoder
 from tests.signals import noise
 
 # Frames to either side that a frame of audio depends on: three for the first convolution and for each block, and the
-# STFT frames that overlap it.
-BLOCKS, STFT_FRAMES = 2, 2
-RECEPTIVE_FIELD = 3 * (1 + BLOCKS) + STFT_FRAMES
+# STFT frames that overlap it. Its level depends on two more frames' own STFTs, which overlap with four frames each.
+BLOCKS, STFT_FRAMES, LEVEL_FRAMES = 2, 2, 2 + 4
+RECEPTIVE_FIELD = 3 * (1 + BLOCKS) + STFT_FRAMES + LEVEL_FRAMES
 
 
 def tiny_vocoder() -> ISTFTVocoder:
@@ -98,8 +98,9 @@ def test_noise_has_the_level_and_the_distribution_of_noise():
     spectrum = torch.stft(audio[0, 4_800:-4_800], 2_048, 480, window=torch.hann_window(2_048), return_complex=True)
     # Above 1 kHz, where each mel bin spans several STFT bins.
     power = spectrum[43:-43].abs().square()
-    # Some 30 000 independent bins: the mean varies by under 1 %. The rest is for the overlap-add of frames.
-    assert 0.5 * power.mean().log() == pytest.approx(-4.0, abs=0.02)
+    # A mel spectrogram is a mean of magnitudes. Some 30 000 independent bins: it varies by under 1 %. The rest is for
+    # the level, which is kept in the mean of squared bins.
+    assert power.sqrt().mean().log() == pytest.approx(-4.0, abs=0.05)
     # The logarithm of an exponential distribution has the standard deviation pi / sqrt(6).
     assert power.log().std() == pytest.approx(torch.pi / 6**0.5, rel=0.05)
 
@@ -132,9 +133,44 @@ def test_it_sees_no_further_than_its_receptive_field():
     changed[:, 30] += 1
     difference = (vocoder(changed) - vocoder(mel)).abs()[0].view(60, 480).amax(-1)
     seen = (difference > 0).nonzero().flatten()
-    # The level that is kept is that of five frames.
-    assert seen.min() >= 28 - RECEPTIVE_FIELD and seen.max() <= 32 + RECEPTIVE_FIELD
+    assert seen.min() >= 30 - RECEPTIVE_FIELD and seen.max() <= 30 + RECEPTIVE_FIELD
     assert difference[30] > 0
+
+
+def level(mel: torch.Tensor, frames: slice) -> torch.Tensor:
+    """Of the mean power of mel bins from 5 kHz on over frames, in nepers: narrower ones hold few STFT bins."""
+    return (2 * mel[frames, 128:]).exp().mean(0).log() / 2
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("asked_level", [-7.0, -10.0])
+def test_what_is_made_has_the_level_that_is_asked_for_whatever_the_network_does(asked_level):
+    """No shelf at 21.5 kHz where it has learned to make 20 dB too little, and 9 dB too much below; loud and quiet."""
+    vocoder = noisy_vocoder()
+    bias = vocoder.head.bias.data.view(4, -1)[0]
+    bias[400:800] = 1.0
+    # As a network does it, the wall is a slope: over 400 Hz.
+    bias[918:] = -2.3 * torch.linspace(0, 6, len(bias) - 918).clamp(max=1)
+    asked = torch.full((1, 300, 256), asked_level)
+    asked[:, 140:160] += 3.0
+    made = MelFeatureExtractor()(vocoder(asked))[0, 0]
+    for frames in (slice(20, 130), slice(145, 155), slice(170, 280)):
+        difference = level(made, frames) - level(asked[0], frames)
+        # In nepers: 2 dB. The narrowest bins hold 4 STFT bins, in ten frames some 10 independent values; the slope falls
+        # by 8 dB inside one bin.
+        assert difference.abs().max() < 0.23, (frames, difference)
+
+
+@torch.no_grad()
+def test_what_lies_at_the_floor_is_not_raised():
+    """There a mel spectrogram says that nothing is louder, and no more."""
+    vocoder = noisy_vocoder()
+    vocoder.head.bias.data.view(4, -1)[0] = -2.0
+    floor = MelFeatureExtractor().log_floor
+    audio = vocoder(torch.full((1, 60, 256), floor))
+    expected = 20 * torch.log10(torch.tensor(torch.e)) * -2.0
+    normal = noisy_vocoder()(torch.full((1, 60, 256), floor))
+    assert 20 * torch.log10(audio.std() / normal.std()) == pytest.approx(float(expected), abs=0.5)
 
 
 @torch.no_grad()

@@ -112,3 +112,11 @@ def test_what_is_left_of_nothing_is_nothing(idle_pipeline):
     audio = 1e-8 * torch.randn(8_000, generator=torch.Generator().manual_seed(0))
     out = idle_pipeline(audio, 16_000)
     assert out.reports[0].action == "silent" and level_db(out.audios) < -150
+
+
+@pytest.mark.parametrize("seconds", [0.0005, 0.01, 0.019])
+def test_a_silent_channel_of_a_clip_of_milliseconds_stays_silent_too(loud_pipeline, seconds):
+    audio = noise(seconds, 16_000)
+    out = loud_pipeline([np.concatenate([audio, 0 * audio])], 16_000, on_full_band="run")
+    assert out.reports[0].action == "enhanced"
+    assert not out.audios[0][1].any() and not out.generated[0][1].any()

@@ -5,7 +5,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy import signal
+from scipy import fft, signal
 
 from audiosr_pipeline.dsp.cutoff import find_cutoff
 from audiosr_pipeline.dsp.low_band import num_low_mels
@@ -75,6 +75,51 @@ def test_resampling_agrees_with_a_long_polyphase_filter(loud_pipeline):
     expected = signal.resample_poly(audio[0].astype(np.float64), 3, 1, window=taps)
     inside = slice(2_400, -2_400)
     assert error_below_db(out.audios[0, inside], expected[inside], out.reports[0].bandwidth - 250) < -50
+
+
+def exact_error_below_db(estimate: np.ndarray, reference: np.ndarray, frequency: float) -> float:
+    """The same as `error_below_db`, but of the clip's whole spectrum, silence before and after it: no window smears."""
+    padded = np.pad(np.stack([estimate - reference, reference]).astype(np.float64), ((0, 0), (0, 0), (0, 1 << 16)))
+    power = (np.abs(fft.rfft(padded, axis=-1)) ** 2).sum(1)
+    error, own = power[:, fft.rfftfreq(padded.shape[-1], 1 / 48_000) < frequency].sum(-1)
+    return 10 * np.log10(max(error, 1e-30) / own)
+
+
+@pytest.mark.parametrize("seconds", [0.12, 0.4])
+@pytest.mark.parametrize(
+    "kind", ["clicks", "one sample", "noise and silence", "noise"], ids=lambda kind: kind.replace(" ", "-")
+)
+def test_right_below_the_splice_no_trace_of_the_fades_is_left(kind, seconds):
+    """A new band that fades leaves traces up to some hundred hertz below it, most of them where the low band ends."""
+    pipe = build_tiny_pipeline(default_num_inference_steps=1)
+    pipe.vocoder = WhiteNoise()
+    rng = np.random.default_rng(3)
+    audio = 0.3 * rng.standard_normal((1, round(8_000 * seconds)))
+    if kind == "clicks":
+        audio = 0.8 * (rng.random(audio.shape) < 20 / 8_000)
+        audio[:, 200] = 0.8
+    elif kind == "one sample":
+        audio = 0.8 * (np.arange(audio.shape[-1]) == 300)[None]
+    elif kind == "noise and silence":
+        audio[:, 300:700] = 0
+    out = pipe([audio.astype(np.float32)], 8_000, cutoff_freq=3_000)
+    own, (report,) = resample(audio.astype(np.float32), 8_000, 48_000), out.reports
+    assert report.action == "enhanced" and out.generated.any()
+    error_db = exact_error_below_db(out.audios[0], own, report.bandwidth - 250)
+    assert error_db < -50
+    # And that is what the report says, but for how sharply it cuts: over 10 Hz.
+    assert report.low_band_error_db == pytest.approx(error_db, abs=1.0)
+
+
+def test_what_is_lowered_for_the_low_band_s_sake_is_reported():
+    """In silence fades can't be longer than 5 ms, and of one sample's new band there is nothing but fades."""
+    pipe = build_tiny_pipeline(default_num_inference_steps=1)
+    pipe.vocoder = WhiteNoise()
+    audio = np.zeros(4_000, np.float32)
+    audio[2_000] = 0.3
+    lowered, longer = (pipe(clip, 8_000, cutoff_freq=3_000) for clip in (audio, noise(0.5, 8_000)[0]))
+    assert any("the new band was lowered by" in note for note in lowered.reports[0].notes)
+    assert not any("lowered" in note for note in longer.reports[0].notes)
 
 
 def as_the_networks_see_it(audio: np.ndarray, pipe, prepared) -> np.ndarray:
