@@ -156,8 +156,8 @@ def test_what_is_made_has_the_level_that_is_asked_for_whatever_the_network_does(
     made = MelFeatureExtractor()(vocoder(asked))[0, 0]
     for frames in (slice(20, 130), slice(145, 155), slice(170, 280)):
         difference = level(made, frames) - level(asked[0], frames)
-        # In nepers: 2 dB. The narrowest bins hold 4 STFT bins, in ten frames some 10 independent values; the slope falls
-        # by 8 dB inside one bin.
+        # In nepers: 2 dB. The narrowest bins hold 4 STFT bins, in ten frames some ten independent values; and the wall
+        # falls by 8 dB inside one.
         assert difference.abs().max() < 0.23, (frames, difference)
 
 
