@@ -121,6 +121,13 @@ ENCODERS = (
     ),
     _ffmpeg("ffmpeg aac", "aac", "12 16 24 32 48 64 96 128 192", ".m4a"),
     _ffmpeg("ffmpeg aac, 44.1 kHz", "aac", "12 24 64", ".m4a", 44_100),
+    Encoder(
+        "fdkaac (HE-AAC)",
+        "fdkaac --silent --profile 5 --bitrate {setting}k -o {coded} {input}",
+        FROM_FFMPEG,
+        ("16", "24", "32", "48"),
+        suffix=".m4a",
+    ),
     _ffmpeg("ffmpeg mp2", "mp2", "32 48 64 96 128 192", ".mp2"),
     _ffmpeg("ffmpeg ac3", "ac3", "32 48 64 96 192", ".ac3"),
     _ffmpeg("ffmpeg wmav1, 44.1 kHz", "wmav1", "24 48 96", ".wma", 44_100),

@@ -92,3 +92,10 @@ def clicks(seconds: float = 1.0, sampling_rate: int = SAMPLING_RATE, per_second:
     audio = np.zeros((1, round(seconds * sampling_rate)), np.float32)
     audio[:, sampling_rate // (2 * per_second) :: sampling_rate // per_second] = 0.8
     return audio
+
+
+def copied(audio: np.ndarray, start: float, shift: float) -> np.ndarray:
+    """From `start` up to twice `shift` a copy of what lies `shift` Hz lower, at 48 kHz, in place of what was there."""
+    source = band_limited(audio, shift)
+    moved = 2 * source * np.cos(2 * np.pi * shift / 48_000 * np.arange(audio.shape[-1]))
+    return (band_limited(audio, start) + moved - band_limited(moved, start)).astype(np.float32)

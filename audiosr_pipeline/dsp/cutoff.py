@@ -5,8 +5,10 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import fft, ndimage, signal
 
+from audiosr_pipeline.dsp.copies import Copy, find_copy, is_gsm
 from audiosr_pipeline.dsp.folding import find_folding
 from audiosr_pipeline.dsp.images import find_images
+from audiosr_pipeline.dsp.walls import find_floor, wall_db
 
 N_FFT = 2_048
 HOP_LENGTH = 512
@@ -35,6 +37,7 @@ LOWEST_WALL_HZ = 2_000.0
 # Where folding begins lower than here, what lies above is made up at all times; from higher on, in most frames.
 HIGHEST_FOLDING_HZ = 12_000.0
 OPUS_EDGE_HZ, OPUS_BESIDE_HZ, OPUS_WALL_DB = 20_000.0, 500.0, 6.0
+GSM_EDGES_HZ = (3_600.0, 4_050.0)
 # What linear interpolation takes at the old Nyquist frequency; repetition takes half.
 DROOP_DB = 7.8
 # Dither with shaped noise gathers at the Nyquist frequency; below it there is then nothing, for half an octave or more.
@@ -70,11 +73,19 @@ class BandEdge:
         frequency: The band edge in Hz.
         old_rate: Rate in Hz that the clip once had, if what lies above the edge is images (`find_images`).
         folding: Border in Hz from which on what lies there is folded (`find_folding`).
+        copy: What lies above the edge, if that is a copy of what lies below it (`find_copy`).
+        is_gsm: Whether the top of the band is what GSM makes (`copies.is_gsm`).
+        floor: Where flat noise begins that reaches up to the edge, in Hz (`find_floor`).
+        wall_db: By how much the level falls at the edge (`walls.wall_db`).
     """
 
     frequency: float
     old_rate: float | None = None
     folding: float | None = None
+    copy: Copy | None = None
+    is_gsm: bool = False
+    floor: float | None = None
+    wall_db: float = 0.0
 
 
 def find_bandwidth(audio: np.ndarray, sampling_rate: int = 48_000) -> float:
@@ -91,7 +102,7 @@ def find_band_edge(audio: np.ndarray, sampling_rate: int = 48_000) -> BandEdge:
     reaches up to the Nyquist frequency, 60 dB or more below the peak, above half an octave without content; and so is
     what falls on behind a wall of 24 dB. The edge is where the level is still within 3 dB of the band. Nor does it lie
     above half the rate from which samples were repeated or linearly interpolated, nor above 12 kHz or less where Opus
-    has folded what lies higher.
+    has folded what lies higher, nor where a copy of what lies lower begins.
 
     Args:
         audio: Waveforms `(channels, num_samples)`.
@@ -104,13 +115,23 @@ def find_band_edge(audio: np.ndarray, sampling_rate: int = 48_000) -> BandEdge:
     if power.max() == 0:
         return BandEdge(0.0)
     edge = _spectral_edge(power, sampling_rate)
+    copy = find_copy(audio, edge, sampling_rate)
+    if copy is not None:
+        return BandEdge(min(edge, copy.start), copy=copy)
     old_rate = find_images(audio, sampling_rate, edge)
     if old_rate is not None:
         return BandEdge(_edge_below_images(power, old_rate / 2, sampling_rate), old_rate=old_rate)
     folding = find_folding(audio, sampling_rate) if _ends_as_opus(power, sampling_rate) else None
     if folding is not None and folding <= HIGHEST_FOLDING_HZ:
         edge = folding
-    return BandEdge(edge, folding=folding)
+    bin_hz = sampling_rate / N_FFT
+    return BandEdge(
+        edge,
+        folding=folding,
+        is_gsm=GSM_EDGES_HZ[0] <= edge < GSM_EDGES_HZ[1] and is_gsm(audio, sampling_rate),
+        floor=find_floor(power, edge, bin_hz),
+        wall_db=wall_db(power, edge, bin_hz),
+    )
 
 
 def _ends_as_opus(power: np.ndarray, sampling_rate: int) -> bool:

@@ -42,15 +42,10 @@ def find_folding(audio: np.ndarray, sampling_rate: int = 48_000) -> float | None
     Returns:
         The border in Hz from which on the bands are folded: 8, 9.6, 12 or 15.6 kHz; None if none is.
     """
-    n_window = round(WINDOW_S * sampling_rate)
-    energies = np.array([np.vdot(channel, channel) for channel in audio])
-    if audio.shape[-1] < n_window or not energies.max() > 0 or sampling_rate < 2 * BANDS_HZ[-1]:
+    channels = loud_channels(audio, sampling_rate)
+    if not channels or sampling_rate < 2 * BANDS_HZ[-1]:
         return None
-    spectra = [
-        _frames(channel, n_window, sampling_rate)
-        for channel, energy in zip(audio, energies, strict=True)
-        if energy > energies.max() * 10 ** (-QUIET_CHANNEL_DB / 10)
-    ]
+    spectra = [spread_frames(channel, sampling_rate) for channel in channels]
     border = None
     for low, high in zip(BANDS_HZ[-2::-1], BANDS_HZ[:0:-1], strict=True):
         if all(_is_folded(spectrum, low, high) for spectrum in spectra):
@@ -61,8 +56,18 @@ def find_folding(audio: np.ndarray, sampling_rate: int = 48_000) -> float | None
     return border
 
 
-def _frames(channel: np.ndarray, n_window: int, sampling_rate: int) -> np.ndarray:
+def loud_channels(audio: np.ndarray, sampling_rate: int) -> list[np.ndarray]:
+    """The channels that aren't 60 dB quieter than the loudest; none of a clip that is silent or too short."""
+    energies = np.array([np.vdot(channel, channel) for channel in audio])
+    if audio.shape[-1] < round(WINDOW_S * sampling_rate) or not energies.max() > 0:
+        return []
+    threshold = energies.max() * 10 ** (-QUIET_CHANNEL_DB / 10)
+    return [channel for channel, energy in zip(audio, energies, strict=True) if energy > threshold]
+
+
+def spread_frames(channel: np.ndarray, sampling_rate: int) -> np.ndarray:
     """Spectra `(num_frames, num_bins)` in bins of 25 Hz of frames that are spread over a channel."""
+    n_window = round(WINDOW_S * sampling_rate)
     last = len(channel) - n_window
     num_frames = min(MOST_FRAMES, 1 + last // round(HOP_S * sampling_rate))
     starts = np.unique(np.linspace(0, last, num_frames).astype(int))

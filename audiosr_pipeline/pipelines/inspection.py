@@ -14,8 +14,12 @@ LOWEST_CUTOFF, HIGHEST_CUTOFF = 2_000.0, 16_000.0
 FULL_BAND_HZ = 20_000.0
 HOLE_SHARE = 0.02
 REMEDY = "if the content ends elsewhere, pass cutoff_freq (--cutoff-freq)"
-# Opus and LC3 code nothing above, and at low bit rates fill what they have no bits for with noise.
-NOISE_FILLERS_HZ = (19_900.0, 20_150.0)
+# Opus and LC3 code nothing above these, and at low bit rates fill what they have no bits for with noise. An edge is one
+# of them if it lies within an STFT bin or some of it.
+NOISE_FILLERS_HZ = (8_000.0, 12_000.0, 20_000.0)
+NOISE_FILLERS_BESIDE_HZ = 130.0
+# A low-pass of order 6 falls by as much in a tenth of its cutoff; natural spectra don't.
+WALL_DB = 8.0
 ON_FULL_BAND = ("skip", "run", "error")
 
 
@@ -67,7 +71,10 @@ def inspect_clip(
     notes = _notes_on_edge(found, band_edge, nyquist)
     holes = hole_share(audio, band_edge)
     if holes > HOLE_SHARE:
-        notes.append(f"lossy coding: {100 * holes:.0f} % of the upper octave is holes, which are left as they are")
+        notes.append(
+            f"lossy coding: {100 * holes:.0f} % of the upper octave is holes, which are left as they are, and what is "
+            f"above them may be noise; {REMEDY}"
+        )
     bandwidth = max(band_edge, cutoff_freq)
     if bandwidth >= FULL_BAND_HZ and on_full_band != "run":
         reason = f"full band: content up to {bandwidth:.0f} Hz"
@@ -88,12 +95,13 @@ def _notes_on_edge(found: BandEdge, band_edge: float, nyquist: float) -> list[st
             f"above {found.old_rate / 2:.0f} Hz are images of {found.old_rate:.0f} Hz audio, as repeated or linearly "
             f"interpolated samples leave them; {REMEDY}"
         ]
+    if found.copy is not None:
+        return [
+            f"what lies above {band_edge:.0f} Hz is a copy of what lies {found.copy.shift:.0f} Hz lower, as HE-AAC and "
+            f"Speex make it, and is replaced; {REMEDY}"
+        ]
     notes = []
-    if band_edge < 0.9 * nyquist:
-        notes.append(
-            f"content ends at {band_edge:.0f} Hz, below the {nyquist:.0f} Hz of its rate; whether a lossy coder made "
-            f"up the top of it can't be told: {REMEDY}"
-        )
+    limits = [limit for limit in NOISE_FILLERS_HZ if abs(band_edge - limit) < NOISE_FILLERS_BESIDE_HZ]
     if found.folding is not None:
         where = (
             "which is taken as the band edge"
@@ -101,8 +109,20 @@ def _notes_on_edge(found: BandEdge, band_edge: float, nyquist: float) -> list[st
             else "which is kept, as loud moments may be coded"
         )
         notes.append(f"Opus has folded what lies from {found.folding:.0f} Hz on, {where}; {REMEDY}")
-    elif NOISE_FILLERS_HZ[0] < band_edge < NOISE_FILLERS_HZ[1]:
+    elif limits and band_edge < 0.97 * nyquist:
         notes.append(
-            f"it ends at 20 kHz as Opus and LC3 do, which at low bit rates fill from 8-16 kHz on with noise; {REMEDY}"
+            f"it ends at {limits[0] / 1_000:.0f} kHz as Opus and LC3 do, which at low bit rates fill the top with "
+            f"noise; {REMEDY}"
         )
+    elif band_edge < 0.9 * nyquist and found.wall_db > WALL_DB:
+        notes.append(
+            f"content ends at {band_edge:.0f} Hz in a wall of {found.wall_db:.0f} dB, below the {nyquist:.0f} Hz of "
+            f"its rate: a resampler or a lossy coder cut it, and a coder may have filled the top below it; {REMEDY}"
+        )
+    if found.floor is not None and found.floor < band_edge:
+        notes.append(
+            f"from {found.floor:.0f} Hz on there is flat noise alone, which may be a recorder's or a coder's; {REMEDY}"
+        )
+    if found.is_gsm:
+        notes.append(f"the top repeats what lies 2667 Hz lower, as GSM makes it above 2-3 kHz; {REMEDY}")
     return notes

@@ -38,10 +38,11 @@ def test_the_table_marks_misses_and_what_is_said():
         Row("a", "1 kbit/s", "x", 4_000, 4_400, "enhanced", ""),
         Row("a", "1 kbit/s", "y", 4_000, 20_000, "left_alone", "pass cutoff_freq (--cutoff-freq)"),
         Row("a", "2 kbit/s", "x", 4_000, 20_000, "left_alone", ""),
+        Row("a", "2 kbit/s", "y", 4_000, 20_000, "left_alone", "ends in a wall of 20 dB; pass cutoff_freq"),
     ]
     assert list(tabulate(rows))[2:] == [
         "| a 1 kbit/s | 4.0 4.4 | **4.0 20.0**\\* | 1 | 0 |",
-        "| a 2 kbit/s | **4.0 20.0** | failed | 1 | 1 |",
+        "| a 2 kbit/s | **4.0 20.0** | **4.0 20.0**° | 2 | 1 |",
     ]
 
 

@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 import soundfile
 
+from audiosr_pipeline.dsp.cutoff import find_bandwidth
 from audiosr_pipeline.dsp.resample import resample
 from tests.conftest import build_tiny_pipeline
 from tests.pipelines.stubs import WhiteNoise, seeded
-from tests.signals import band_limited, music_like, noise, speech_like, tone
+from tests.signals import band_limited, copied, music_like, noise, speech_like, tone
 
 
 @pytest.fixture(scope="module")
@@ -106,7 +107,7 @@ def test_content_that_ends_below_what_the_rate_allows_is_reported(loud_pipeline,
     audio = band_limited(noise(1.0, sampling_rate), cutoff_freq, sampling_rate)
     report = report_of(loud_pipeline, audio, sampling_rate)
     assert report.bandwidth == pytest.approx(cutoff_freq, rel=0.05)
-    assert any(f"content ends at {report.bandwidth:.0f} Hz, below" in note for note in report.notes)
+    assert any(f"content ends at {report.bandwidth:.0f} Hz in a wall of" in note for note in report.notes)
     full = report_of(loud_pipeline, noise(1.0, sampling_rate), sampling_rate)
     assert not any("content ends" in note for note in full.notes)
 
@@ -161,3 +162,30 @@ def test_what_is_a_guess_names_the_remedy(loud_pipeline):
     for cutoff_freq in (12_000, 20_000):
         report = report_of(loud_pipeline, band_limited(noise(1.0), cutoff_freq), 48_000, on_full_band="run")
         assert any("cutoff_freq (--cutoff-freq)" in note for note in report.notes)
+
+
+@pytest.mark.parametrize(
+    "audio",
+    [noise(1.0), noise(1.0, tilt_db=-6), speech_like(), resample(noise(1.0, 16_000), 16_000, 48_000)],
+    ids=["white", "brown", "speech-like", "16 kHz"],
+)
+def test_an_edge_that_nothing_speaks_against_has_no_such_note(loud_pipeline, audio):
+    rate = 48_000 if find_bandwidth(audio) > 20_000 else 16_000
+    report = report_of(loud_pipeline, resample(audio, 48_000, rate), rate, on_full_band="run")
+    assert not any("cutoff_freq" in note for note in report.notes)
+
+
+def test_what_is_a_copy_is_replaced_and_said(loud_pipeline):
+    report = report_of(loud_pipeline, copied(noise(2.0), 6_800, 6_000), 48_000)
+    assert report.action == "enhanced" and report.bandwidth == pytest.approx(6_800, abs=300)
+    (note,) = [note for note in report.notes if "copy of what lies 6000 Hz lower" in note]
+    assert "--cutoff-freq" in note
+
+
+def test_flat_noise_above_a_band_is_said(loud_pipeline):
+    """As WMA leaves it at low rates, or a recorder: up to 21 kHz, 45 dB below the band."""
+    audio = band_limited(noise(2.0), 8_000) + 10 ** (-45 / 20) * band_limited(noise(2.0, seed=1), 21_000)
+    report = report_of(loud_pipeline, audio, 48_000)
+    (note,) = [note for note in report.notes if "flat noise alone" in note]
+    # Smoothed over 500 Hz.
+    assert float(note.split()[1]) == pytest.approx(8_000, abs=500) and "--cutoff-freq" in note
