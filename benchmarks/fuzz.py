@@ -33,7 +33,7 @@ from tests.conftest import build_tiny_pipeline
 MINI_EVERY = 400
 # The tiny pipelines, in turn: plain, and with what `audiosr-mini` does beside denoising.
 TINY_SETTINGS: tuple[dict[str, Any], ...] = (
-    {"level_predictor": None},
+    {"envelope_predictor": None},
     {},
     {"level_patch": 5, "level_predictions": 2, "detail_gain": 1.2, "default_eta": 1.0},
     {"default_guidance_scale": 2.0, "window_s": 0.64},

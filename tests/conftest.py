@@ -8,8 +8,8 @@ import torch
 from diffusers import AudioLDM2UNet2DConditionModel, AutoencoderDC
 
 from audiosr_pipeline import AudioSRPipeline
+from audiosr_pipeline.models.envelope_predictor import EnvelopePredictor
 from audiosr_pipeline.models.feature_extractor import MelFeatureExtractor
-from audiosr_pipeline.models.level_predictor import LevelPredictor
 from audiosr_pipeline.models.vocoder import ISTFTVocoder
 from audiosr_pipeline.training.ldm import build_scheduler
 from audiosr_pipeline.training.vae import build_autoencoder, initialise_from_components
@@ -47,11 +47,10 @@ def build_tiny_unet() -> AudioLDM2UNet2DConditionModel:
     ).eval()
 
 
-def build_tiny_level_predictor() -> LevelPredictor:
-    """One that expects random levels, all within some dB of those below the cutoff."""
-    predictor = LevelPredictor(num_centres=4)
-    predictor.weight.normal_(std=0.1, generator=torch.Generator().manual_seed(2))
-    return predictor.eval()
+def build_tiny_envelope_predictor() -> EnvelopePredictor:
+    """One that expects levels some dB below the input's, with a random course."""
+    torch.manual_seed(2)
+    return EnvelopePredictor(hidden_size=8, intermediate_size=8, dilations=(1, 2), level_frames=9).eval()
 
 
 def build_tiny_pipeline(**settings) -> AudioSRPipeline:
@@ -59,7 +58,7 @@ def build_tiny_pipeline(**settings) -> AudioSRPipeline:
     torch.manual_seed(0)
     vocoder = ISTFTVocoder(hidden_size=16, intermediate_size=32, num_layers=2).eval()
     defaults = {"default_num_inference_steps": 2, "default_guidance_scale": 1.0, "default_eta": 0.0, "window_s": 1.28}
-    defaults["level_predictor"] = build_tiny_level_predictor()
+    defaults["envelope_predictor"] = build_tiny_envelope_predictor()
     pipe = AudioSRPipeline(
         build_tiny_vae(),
         build_tiny_unet(),

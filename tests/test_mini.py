@@ -57,7 +57,7 @@ def test_the_one_for_speech_has_settings_of_its_own_that_can_be_changed(mini, tm
     pipe = AudioSRPipeline.from_pretrained("audiosr-mini-speech")
     assert (mini.config.level_guidance, mini.config.detail_gain) == (1.0, 1.2)
     assert (pipe.config.level_guidance, pipe.config.detail_gain) == (1.2, 1.05)
-    assert mini.level_predictor is not None and pipe.level_predictor is None
+    assert mini.envelope_predictor is not None and pipe.envelope_predictor is None
     pipe.save_pretrained(tmp_path)
     assert AudioSRPipeline.from_pretrained(tmp_path).config.level_guidance == 1.2
     assert AudioSRPipeline.from_pretrained("audiosr-mini-speech", level_guidance=1.0).config.level_guidance == 1.0

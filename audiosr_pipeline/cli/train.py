@@ -9,8 +9,8 @@ from audiosr_pipeline.cli.arguments import UsageError
 from audiosr_pipeline.cli.messages import complain, one_line
 from audiosr_pipeline.training.assemble import AssemblySettings, assemble
 from audiosr_pipeline.training.bandwidth_extension import BandwidthExtensionSettings, train_bandwidth_extension
+from audiosr_pipeline.training.envelope import EnvelopeSettings, train_envelope
 from audiosr_pipeline.training.ldm import LDMSettings, train_ldm
-from audiosr_pipeline.training.level import LevelSettings, fit_level
 from audiosr_pipeline.training.vae import VAESettings, train_vae
 from audiosr_pipeline.training.vocoder import VocoderSettings, train_vocoder
 
@@ -24,7 +24,7 @@ TRAINERS: dict[str, tuple[type[Any], Callable[[Any], None], str]] = {
         train_bandwidth_extension,
         "train a vocoder that hears the input too, in the vocoder's place",
     ),
-    "level": (LevelSettings, fit_level, "fit the predictor of the levels above the cutoff"),
+    "envelope": (EnvelopeSettings, train_envelope, "train the predictor of the spectral envelope above the cutoff"),
     "assemble": (AssemblySettings, assemble, "put trained parts together into a model, as enhance --model takes it"),
 }
 

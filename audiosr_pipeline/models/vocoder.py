@@ -120,9 +120,11 @@ class ISTFTVocoder(ModelMixin, ConfigMixin):
 class ConvNeXtBlock(nn.Module):
     """One-dimensional ConvNeXt block (arXiv:2201.03545) on `(batch, num_frames, hidden_size)`."""
 
-    def __init__(self, hidden_size: int, intermediate_size: int, num_layers: int):
+    def __init__(self, hidden_size: int, intermediate_size: int, num_layers: int, dilation: int = 1):
         super().__init__()
-        self.depthwise = nn.Conv1d(hidden_size, hidden_size, kernel_size=7, padding=3, groups=hidden_size)
+        self.depthwise = nn.Conv1d(
+            hidden_size, hidden_size, kernel_size=7, padding=3 * dilation, dilation=dilation, groups=hidden_size
+        )
         self.norm = nn.LayerNorm(hidden_size)
         self.expand = nn.Linear(hidden_size, intermediate_size)
         self.project = nn.Linear(intermediate_size, hidden_size)

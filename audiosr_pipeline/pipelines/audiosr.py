@@ -28,6 +28,7 @@ from torch.nn.functional import avg_pool2d
 from transformers import SpeechT5HifiGan
 
 from audiosr_pipeline.convert.components import convert_checkpoint
+from audiosr_pipeline.dsp.adjust_envelope import adjust_envelope
 from audiosr_pipeline.dsp.channels import Components, find_components
 from audiosr_pipeline.dsp.continuation import continue_sound
 from audiosr_pipeline.dsp.envelope import limit_fall, limit_rise, match_splice
@@ -47,8 +48,8 @@ from audiosr_pipeline.dsp.silence import FADE_S, fade_ends, silence_gate
 from audiosr_pipeline.dsp.temporal_envelope import follow_envelope
 from audiosr_pipeline.dsp.windows import Window, merge_windows, split_windows
 from audiosr_pipeline.models.bandwidth_extension import BandwidthExtensionVocoder
+from audiosr_pipeline.models.envelope_predictor import EnvelopePredictor
 from audiosr_pipeline.models.feature_extractor import MelFeatureExtractor
-from audiosr_pipeline.models.level_predictor import LevelPredictor
 from audiosr_pipeline.models.vocoder import ISTFTVocoder
 from audiosr_pipeline.pipelines.checks import (
     changed_latents,
@@ -71,7 +72,7 @@ from audiosr_pipeline.pipelines.turns import in_turn
 
 # diffusers downloads a model from the Hub only if it knows the module of each component (its issue 6563). No classes
 # need be listed: ours derive from ones that it lists.
-OWN_CLASSES = (MelFeatureExtractor, ISTFTVocoder, BandwidthExtensionVocoder, LevelPredictor)
+OWN_CLASSES = (MelFeatureExtractor, ISTFTVocoder, BandwidthExtensionVocoder, EnvelopePredictor)
 LOADABLE_CLASSES.update({part.__module__: {} for part in OWN_CLASSES})
 
 logger = logging.getLogger(__name__)
@@ -85,8 +86,6 @@ LOWEST_CUTOFF_FREQ = 1_000.0
 OVERLAP_FRAMES, FADE_FRAMES = 16, 8
 # A vocoder hears less far than the UNet: longer windows would only take memory.
 VOCODER_FRAMES = 64
-# As long as what the level predictor is fitted to, 5.12 s: what is further off says nothing about the level.
-LEVEL_FRAMES = 64
 ROWS_PER_CALL = 4
 # Latent frames before and after a clip: at the borders of what they see, networks make too little.
 MARGIN_FRAMES = 1
@@ -147,8 +146,8 @@ class AudioSRPipeline(DiffusionPipeline):
             `ISTFTVocoder`; `BandwidthExtensionVocoder` is given the low-passed input too.
         feature_extractor: Log-mel front end.
         scheduler: Any diffusers scheduler for v-prediction.
-        level_predictor: Moves the mean levels of what is generated towards the expected ones, band by band and window
-            by window; None leaves them as the UNet makes them.
+        envelope_predictor: Says what mel spectrogram is to be expected above the cutoff; what is generated is moved
+            towards it, frame by frame. None leaves it as the UNet makes it.
         default_num_inference_steps: Steps where a call names none.
         default_guidance_scale: Guidance scale where a call names none.
         default_eta: Eta where a call names none and the scheduler has a use for it.
@@ -169,8 +168,8 @@ class AudioSRPipeline(DiffusionPipeline):
             `detail_gain` not above 0.
     """
 
-    model_cpu_offload_seq = "unet->vae->level_predictor->vocoder"
-    _optional_components = ["level_predictor"]
+    model_cpu_offload_seq = "unet->vae->envelope_predictor->vocoder"
+    _optional_components = ["envelope_predictor"]
     _callback_tensor_inputs = ["latents"]
 
     def __init__(
@@ -181,7 +180,7 @@ class AudioSRPipeline(DiffusionPipeline):
         vocoder: SpeechT5HifiGan | ISTFTVocoder | BandwidthExtensionVocoder,
         feature_extractor: MelFeatureExtractor,
         scheduler: SchedulerMixin,
-        level_predictor: LevelPredictor | None = None,
+        envelope_predictor: EnvelopePredictor | None = None,
         default_num_inference_steps: int = 50,
         default_guidance_scale: float = 3.5,
         default_eta: float = 1.0,
@@ -205,7 +204,7 @@ class AudioSRPipeline(DiffusionPipeline):
             vocoder=vocoder,
             feature_extractor=feature_extractor,
             scheduler=scheduler,
-            level_predictor=level_predictor,
+            envelope_predictor=envelope_predictor,
         )
         self.register_to_config(
             default_num_inference_steps=default_num_inference_steps,
@@ -737,13 +736,27 @@ class AudioSRPipeline(DiffusionPipeline):
 
         mel = merge_windows(decoded(), windows, FADE_FRAMES, self.vae_scale_factor)
         assert prepared.mel is not None
-        if self.level_predictor is not None:
-            self._set_levels(mel, prepared.mel, prepared.inspection.cutoff_freq)
         edge = prepared.inspection.cutoff_freq, self.feature_extractor.mel_edges
+        if self.envelope_predictor is not None:
+            adjust_envelope(mel, self.expect(prepared.mel, edge[0]), *edge)
         limit_rise(mel, prepared.mel, *edge)
         match_splice(mel, prepared.mel, *edge)
         limit_fall(mel, *edge)
         return self.vocode(mel, prepared)
+
+    @torch.no_grad()
+    def expect(self, mel: Tensor, cutoff_freq: float) -> Tensor:
+        """The log-mel spectrogram that the envelope predictor expects above the cutoff of an input's, shaped as that."""
+        scale, low = self.vae_scale_factor, num_low_mels(cutoff_freq, self.feature_extractor.mel_edges)
+        windows = self._windows(mel.shape[2] // scale)
+
+        def expected() -> Iterator[Tensor]:
+            for window in windows:
+                frames = mel[:, :, window.start * scale : window.stop * scale]
+                with OneDNN():
+                    yield self.envelope_predictor(frames.to(self._execution_device), low)
+
+        return merge_windows(expected(), windows, FADE_FRAMES, scale)
 
     @torch.no_grad()
     def vocode(self, mel: Tensor, prepared: PreparedClip) -> np.ndarray:
@@ -1032,24 +1045,6 @@ class AudioSRPipeline(DiffusionPipeline):
         """Shape of a row of latents."""
         num_bins = self.feature_extractor.n_mels // self.vae_scale_factor
         return 1, self.unet.config.out_channels, num_latent_frames, num_bins
-
-    def _set_levels(self, mel: Tensor, input_mel: Tensor, cutoff_freq: float) -> None:
-        """Moves a generated mel spectrogram, in place, towards the levels that are expected above the cutoff.
-
-        One gain for all channels in each band and window: what goes on in it, and its panning, stay.
-        """
-        edges, scale = self.feature_extractor.mel_edges, self.vae_scale_factor
-        low = num_low_mels(cutoff_freq, edges)
-        windows = self._windows(mel.shape[2] // scale, LEVEL_FRAMES)
-
-        def changes() -> Iterator[Tensor]:
-            for window in windows:
-                frames = slice(window.start * scale, window.stop * scale)
-                joined = replace_low_mel(mel[:, :, frames], input_mel[:, :, frames].to(mel.device), cutoff_freq, edges)
-                change = self.level_predictor(joined, low)
-                yield change.mean(0, keepdim=True).expand(-1, -1, joined.shape[2], -1)
-
-        mel[..., low:] += merge_windows(changes(), windows, FADE_FRAMES, scale)[..., low:]
 
     def _windows(self, num_frames: int, longest: int | None = None) -> list[Window]:
         """The windows of a clip of `num_frames` latent frames, none longer than `longest`."""

@@ -6,8 +6,8 @@ from typing import Any, ClassVar
 import torch
 from diffusers import AudioLDM2UNet2DConditionModel
 
+from audiosr_pipeline.models.envelope_predictor import EnvelopePredictor
 from audiosr_pipeline.models.feature_extractor import MelFeatureExtractor
-from audiosr_pipeline.models.level_predictor import LevelPredictor
 from audiosr_pipeline.pipelines.audiosr import AudioSRPipeline
 from audiosr_pipeline.training.ldm import build_scheduler
 from audiosr_pipeline.training.loop import setting
@@ -29,7 +29,7 @@ class AssemblySettings:
     vae: str = setting("runs/vae/best", "folder of the trained autoencoder")
     ldm: str = setting("runs/ldm/best", "folder of the trained UNet")
     vocoder: str = setting("runs/vocoder/best", "folder of the trained vocoder")
-    level: str = setting("", "folder of the fitted predictor of levels; none: the UNet's own")
+    envelope: str = setting("", "folder of the trained envelope predictor; none: the envelope is the UNet's own")
     output: str = setting("runs/audiosr", "folder of the pipeline")
     num_inference_steps: int = setting(5, "denoising steps")
     guidance_scale: float = setting(1.0, "weight of the guidance")
@@ -48,14 +48,16 @@ def assemble(settings: AssemblySettings) -> None:
         OSError: If a component can't be read, `settings.output` is there and not empty, or can't be written.
     """
     with new_folder(settings.output) as folder:
-        level = LevelPredictor.from_pretrained(settings.level, dtype=torch.float16) if settings.level else None
+        envelope = None
+        if settings.envelope:
+            envelope = EnvelopePredictor.from_pretrained(settings.envelope, dtype=torch.float16)
         pipe = AudioSRPipeline(
             vae=load_autoencoder(settings.vae),
             unet=AudioLDM2UNet2DConditionModel.from_pretrained(settings.ldm, dtype=torch.float16),
             vocoder=load_any_vocoder(settings.vocoder, dtype=torch.float16),
             feature_extractor=MelFeatureExtractor(),
             scheduler=build_scheduler(),
-            level_predictor=level,
+            envelope_predictor=envelope,
             default_num_inference_steps=settings.num_inference_steps,
             default_guidance_scale=settings.guidance_scale,
             default_eta=settings.eta,

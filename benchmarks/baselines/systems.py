@@ -17,6 +17,7 @@ import torch
 from diffusers import ModelMixin
 from diffusers.utils.torch_utils import randn_tensor
 from torch import Tensor, nn
+from torch.nn.functional import interpolate
 
 from audiosr_pipeline import AudioSRPipeline
 from audiosr_pipeline.dsp.low_band import num_low_mels, replace_low_mel
@@ -25,7 +26,6 @@ from audiosr_pipeline.dsp.resample import resample
 from audiosr_pipeline.dsp.silence import SILENCE_LEVEL
 from audiosr_pipeline.dsp.windows import merge_windows, split_windows
 from audiosr_pipeline.evaluate import named_files, read_at_48_khz
-from audiosr_pipeline.models.level_predictor import LevelPredictor
 from audiosr_pipeline.pipelines.audiosr import PreparedClip
 from audiosr_pipeline.pipelines.inputs import Clip, load_clips
 from benchmarks.baselines.nu_wave import NUWave, sampling_scheduler
@@ -37,6 +37,9 @@ PEAK = 0.5
 MEL_WINDOW, MEL_OVERLAP, MEL_FADE = 1_024, 2 * FRAME_MULTIPLE, 16
 # In hundredths of a second. The published network reaches 64 ms to each side, less than an overlap's margins.
 NU_WAVE_WINDOW, NU_WAVE_OVERLAP, NU_WAVE_FADE, HUNDREDTH = 256, 16, 2, 480
+# Mel bins of the bands that have true levels; frames that are fainter than the loudest by more, 60 dB in nepers, are
+# pauses.
+BAND_MELS, PAUSE_DEPTH = 8, 6.9
 
 System = Callable[..., Any]
 NETWORKS: dict[str, type[ModelMixin]] = {network.__name__: network for network in (NVSRDNN, NVSRResUNet, NUWave)}
@@ -147,8 +150,8 @@ class TrueStage(ItemSystem):
     """
 
     def __init__(self, pipe: AudioSRPipeline, through_autoencoder: bool):
-        # The truth needs no one to predict its levels.
-        self.pipe = AudioSRPipeline(**{**pipe.components, "level_predictor": None}, **pipe.parameters)
+        # The truth needs no one to predict its envelope.
+        self.pipe = AudioSRPipeline(**{**pipe.components, "envelope_predictor": None}, **pipe.parameters)
         self.pipe.set_progress_bar_config(disable=True)
         self.through_autoencoder = through_autoencoder
 
@@ -179,7 +182,7 @@ class TrueLevels:
     """
 
     def __init__(self, pipe: AudioSRPipeline):
-        self.pipe = _TrueLevelsPipeline(**{**pipe.components, "level_predictor": None}, **pipe.parameters)
+        self.pipe = _TrueLevelsPipeline(**{**pipe.components, "envelope_predictor": None}, **pipe.parameters)
         self.pipe.set_progress_bar_config(disable=True)
 
     def __call__(
@@ -198,13 +201,28 @@ class _TrueLevelsPipeline(AudioSRPipeline):
     def vocode(self, mel: Tensor, prepared: PreparedClip) -> np.ndarray:
         assert prepared.mel is not None
         cutoff_freq, edges = prepared.inspection.cutoff_freq, self.feature_extractor.mel_edges
-        levels = LevelPredictor(num_centres=1, log_floor=self.feature_extractor.log_floor)
         joined = replace_low_mel(mel, prepared.mel, cutoff_freq, edges)
         true = _true_mel(self, prepared, self.reference)
-        # One gain for all channels, as the predictor's.
-        change = (levels.statistics(true)[:, 0] - levels.statistics(joined)[:, 0]).mean(0, keepdim=True)
-        num_known = num_low_mels(cutoff_freq, edges) // levels.config.band_mels
-        return super().vocode(mel + levels.to_bins(change, num_known), prepared)
+        log_floor = self.feature_extractor.log_floor
+        # One gain for all channels.
+        change = (_band_levels(true, log_floor) - _band_levels(joined, log_floor)).mean(0, keepdim=True)
+        # Below the first band above the cutoff it is that band's.
+        first = num_low_mels(cutoff_freq, edges) // BAND_MELS
+        change[:, :first] = change[:, first, None]
+        return super().vocode(mel + interpolate(change[:, None], mel.shape[-1], mode="linear")[:, None], prepared)
+
+
+def _band_levels(mel: Tensor, log_floor: float) -> Tensor:
+    """Mean level of each band of mel bins `(rows, band)`, over the frames that aren't pauses; of silence, over all.
+
+    Those are the frames whose level in the lowest quarter of the bins is within 60 dB of the loudest.
+    """
+    found = []
+    for row in mel[:, 0]:
+        level = (2 * row[:, : row.shape[1] // 4]).exp().mean(-1).log() / 2
+        sounding = (level > level.max() - PAUSE_DEPTH) & (level > log_floor + 1e-3)
+        found.append(row[sounding | ~sounding.any()].unflatten(-1, (-1, BAND_MELS)).mean((0, 2)))
+    return torch.stack(found)
 
 
 def _true_mel(pipe: AudioSRPipeline, prepared: PreparedClip, reference: np.ndarray) -> Tensor:

@@ -233,7 +233,7 @@ def test_a_true_stage_makes_its_highs_of_the_truth_at_the_inputs_level(tiny_pipe
     mels = []
 
     def vocode(pipe, mel, prepared):
-        assert pipe.level_predictor is None
+        assert pipe.envelope_predictor is None
         mels.append(mel)
         # Louder than the input, in its band too.
         return 10 * TRUTH

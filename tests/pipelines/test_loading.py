@@ -31,12 +31,12 @@ PATHS = {
     "mini": {
         "vae": ["diffusers", "AutoencoderDC"],
         "vocoder": ["audiosr_pipeline.models.vocoder", "ISTFTVocoder"],
-        "level_predictor": ["audiosr_pipeline.models.level_predictor", "LevelPredictor"],
+        "envelope_predictor": ["audiosr_pipeline.models.envelope_predictor", "EnvelopePredictor"],
     },
     "official": {
         "vae": ["diffusers", "AutoencoderKL"],
         "vocoder": ["transformers", "SpeechT5HifiGan"],
-        "level_predictor": [None, None],
+        "envelope_predictor": [None, None],
     },
 }
 
@@ -193,7 +193,7 @@ def test_a_scheduler_that_was_swapped_in_is_saved(folder, tmp_path):
 
 def test_weights_are_saved_and_loaded_as_a_variant(fp16_folder, kind):
     weights = [path.relative_to(fp16_folder) for path in fp16_folder.rglob("*.safetensors")]
-    assert {path.parts[0] for path in weights} == {*NETWORKS, *(["level_predictor"] if kind == "mini" else [])}
+    assert {path.parts[0] for path in weights} == {*NETWORKS, *(["envelope_predictor"] if kind == "mini" else [])}
     assert all(path.name.endswith(".fp16.safetensors") for path in weights)
     pipe = AudioSRPipeline.from_pretrained(fp16_folder, variant="fp16", dtype=torch.float32)
     assert_same(new_band(pipe), new_band(KINDS[kind]().to(torch.float16).to(torch.float32)))

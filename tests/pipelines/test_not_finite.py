@@ -21,7 +21,7 @@ AUDIO = noise(0.3, 16_000)[0]
 
 @pytest.fixture
 def pipe():
-    return build_tiny_pipeline(level_predictor=None)
+    return build_tiny_pipeline(envelope_predictor=None)
 
 
 @pytest.mark.parametrize("scheduler", [HeunDiscreteScheduler, KDPM2AncestralDiscreteScheduler])

@@ -13,7 +13,7 @@ from tests.pipelines.stubs import assert_same, new_band
 
 NETWORKS = ("vae", "unet", "vocoder")
 # What only some pipelines have.
-OPTIONAL = ("level_predictor",)
+OPTIONAL = ("envelope_predictor",)
 BUILDERS = [build_tiny_pipeline, build_official_pipeline]
 
 needs_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="nothing is moved where there is no GPU")

@@ -69,7 +69,7 @@ def folder(kind) -> Path:
 def test_a_stored_pipeline_loads_with_its_classes_settings_and_weights(kind, folder):
     pipe = AudioSRPipeline.from_pretrained(folder)
     # Younger than the folder.
-    assert pipe.level_predictor is None
+    assert pipe.envelope_predictor is None
     parts = {name: type(part) for name, part in pipe.components.items() if part is not None}
     assert parts == COMMON_CLASSES | CLASSES[kind]
     assert pipe.parameters == SETTINGS[kind]
