@@ -7,7 +7,8 @@ from torch import Tensor, nn
 
 from audiosr_pipeline.models.vocoder import ConvNeXtBlock
 
-# What the network predicts has about zero mean and unit variance: so many nepers below the input's level, and its scale.
+# What the network predicts has about zero mean and unit variance: the mean is so far below the input's level, and the
+# scale so large, in nepers.
 MEAN_BELOW = 1.5
 SCALE = 2.0
 

@@ -746,7 +746,7 @@ class AudioSRPipeline(DiffusionPipeline):
 
     @torch.no_grad()
     def expect(self, mel: Tensor, cutoff_freq: float) -> Tensor:
-        """The log-mel spectrogram that the envelope predictor expects above the cutoff of an input's, shaped as that."""
+        """What the envelope predictor expects above the cutoff of an input's log-mel spectrogram, shaped as that."""
         scale, low = self.vae_scale_factor, num_low_mels(cutoff_freq, self.feature_extractor.mel_edges)
         windows = self._windows(mel.shape[2] // scale)
 

@@ -9,8 +9,8 @@ from audiosr_pipeline import AudioSRPipeline
 from audiosr_pipeline.audio_io import write_audio
 from audiosr_pipeline.cli import main
 from audiosr_pipeline.models.envelope_predictor import EnvelopePredictor
-from audiosr_pipeline.training.envelope import envelope_loss, known_bins
 from audiosr_pipeline.models.feature_extractor import MelFeatureExtractor
+from audiosr_pipeline.training.envelope import envelope_loss, known_bins
 from tests.signals import noise
 
 FEW = ("--crop-s", "0.32", "--batch-size", "2", "--num-workers", "0", "--warmup-steps", "0", "--hidden-size", "16")
