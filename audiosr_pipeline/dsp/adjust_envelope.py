@@ -6,23 +6,24 @@ from torch.nn.functional import avg_pool2d
 
 from audiosr_pipeline.dsp.low_band import num_low_mels
 
-# Mel bins, and frames of 10 ms, over which the two are compared: odd. What is finer than the bins stays as generated;
-# what goes on within the frames is mixed of both.
-ENVELOPE_MELS, SLOW_FRAMES = 9, 11
-# Of the slow course, how much of the way from the generated to the expected; of the fast one, how much of each. On
-# recordings that neither model had heard, they were this much worth; the fast shares add up to more than 1, since a
-# regression varies less than what it predicts.
-SLOW_SHARE = 0.7
-FAST_KEPT, FAST_SHARE = 0.5, 0.7
-# In nepers, what the levels so moved lack on average: 0 dB.
-OFFSET = 0.0
+# Mel bins over which levels are compared, a sixth of an octave, and the frames of 10 ms over which a level counts as
+# steady: odd.
+ENVELOPE_MELS, STEADY_FRAMES = 9, 101
+# How far the new band's course in time and its spectrum go towards the expected ones. Of recordings that neither model
+# had heard, that is closest to the truth.
+SHARE = 0.8
+# How much of the rest, which comes and goes in parts of the band, is taken of each of the two. A regression makes too
+# little of it: so much of the generated rest gives it back.
+EXPECTED_REST, GENERATED_REST = 0.7, 0.75
+# Of what is finer than the envelope, of which the autoencoder leaves too little.
+DETAIL_GAIN = 1.3
 
 
 def adjust_envelope(mel: Tensor, expected: Tensor, cutoff_freq: float, mel_edges: np.ndarray) -> None:
     """Moves, in place, a generated mel spectrogram above the cutoff towards an expected one.
 
-    Levels of a sixth of an octave about each bin are moved, frame by frame. The generated detail, and part of its
-    course, stay: so two noises still give two results.
+    The course of the whole band in time, and its spectrum over a second, follow the expected ones. What else goes on in
+    parts of the band is mixed of both, and detail stays as generated: so two noises still give two results.
 
     Args:
         mel: Generated log-mel `(rows, 1, num_frames, n_mels)`.
@@ -34,13 +35,22 @@ def adjust_envelope(mel: Tensor, expected: Tensor, cutoff_freq: float, mel_edges
     own, wanted = mel[..., low:], expected[..., low:].to(mel.device)
     if not own.numel():
         return
-    own_slow, wanted_slow = _level(own, SLOW_FRAMES), _level(wanted, SLOW_FRAMES)
-    own_fast, wanted_fast = _level(own, 1) - own_slow, _level(wanted, 1) - wanted_slow
-    own += OFFSET + SLOW_SHARE * (wanted_slow - own_slow) + FAST_SHARE * wanted_fast - (1 - FAST_KEPT) * own_fast
+    level, wanted_level = (_mean(each, 1, ENVELOPE_MELS) for each in (own, wanted))
+    course, steady, rest = _split(level)
+    wanted_course, wanted_steady, wanted_rest = _split(wanted_level)
+    followed = SHARE * (wanted_course + wanted_steady) + (1 - SHARE) * (course + steady)
+    mixed = EXPECTED_REST * wanted_rest + GENERATED_REST * rest
+    own.copy_(followed + mixed + DETAIL_GAIN * (own - level))
 
 
-def _level(mel: Tensor, num_frames: int) -> Tensor:
-    """Means over nine bins and `num_frames` frames about each."""
-    size = num_frames, ENVELOPE_MELS
-    padding = num_frames // 2, ENVELOPE_MELS // 2
-    return avg_pool2d(mel, size, stride=1, padding=padding, count_include_pad=False)
+def _split(level: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """The course of all bins in time, how they differ steadily, and the rest: their sum is `level`."""
+    course = level.mean(-1, keepdim=True)
+    steady = _mean(level - course, STEADY_FRAMES, 1)
+    return course, steady, level - course - steady
+
+
+def _mean(mel: Tensor, num_frames: int, num_mels: int) -> Tensor:
+    """Means over so many frames and bins about each."""
+    padding = num_frames // 2, num_mels // 2
+    return avg_pool2d(mel, (num_frames, num_mels), stride=1, padding=padding, count_include_pad=False)
