@@ -111,7 +111,7 @@ class ISTFTVocoder(ModelMixin, ConfigMixin):
         spectrum = scale * stft(audio, self.window, self.config.hop_length)
         wanted = _mean_power(mel.exp()).log() / 2
         made = _mean_power(spectrum.abs() @ self.mel_filters.to(mel.device)).log() / 2
-        highest = torch.where(wanted > FAINTEST, MAX_CHANGE, 0.0)
+        highest = MAX_CHANGE * (wanted > FAINTEST).to(wanted.dtype)
         change = (wanted - made).clamp(min=-MAX_CHANGE).minimum(highest)
         gain = (change @ self.interpolation.to(mel.device)).exp()
         return inverse_stft(spectrum * gain, self.window, self.config.hop_length)
