@@ -70,6 +70,9 @@ def with_extras(value: Any, extras: dict[str, Any]) -> Any:
         value = value.view(Array)
     elif type(value) in (tuple, list):
         value = Tuple(value) if isinstance(value, tuple) else List(value)
+    elif isinstance(value, tuple) and hasattr(value, "_fields"):
+        # One whose class, unlike a named tuple's own, lets it carry attributes.
+        value = type(type(value).__name__, (type(value),), {})(*value)
     for name, extra in extras.items():
         setattr(value, name, extra)
     return value

@@ -1,6 +1,9 @@
 """What audiosr-mini makes of what generators put out, and whether promises 1 and 2 of DESIGN.md hold.
 
     python -m benchmarks.generators --data DIR --output benchmarks/results/generators.md
+    python -m benchmarks.generators --forms --output benchmarks/results/generator_forms.md
+
+The second is of each class that is known, real but tiny and random: what form its output has.
 
 Exit code 1 if a promise is broken or a file was skipped.
 """
@@ -23,6 +26,7 @@ from audiosr_pipeline.audio_io import read_audio
 from audiosr_pipeline.dsp.cutoff import find_bandwidth
 from audiosr_pipeline.dsp.resample import resample
 from audiosr_pipeline.spectrogram import save_spectrogram_sheet
+from benchmarks.generator_forms import forms_markdown
 from benchmarks.machine import settings_of, software_and_hardware
 
 # Which files in the folder are whose.
@@ -222,10 +226,19 @@ def draw_sheet(pipe: AudioSRPipeline, files: list[tuple[str, Path]], path: Path)
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.generators", description=__doc__.partition("\n")[0])
-    parser.add_argument("--data", required=True, type=Path, help="folder with `generators` and `paper_demo`")
+    parser.add_argument("--data", type=Path, help="folder with `generators` and `paper_demo`")
+    parser.add_argument("--forms", action="store_true", help="only the forms of what tiny, random generators return")
     parser.add_argument("--checkpoint", default="audiosr-mini", help="what from_pretrained takes")
     parser.add_argument("--output", type=Path, help="Markdown file; rows go beside it as .csv, spectrograms as .png")
     arguments = parser.parse_args()
+    if arguments.forms:
+        table = forms_markdown()
+        if arguments.output:
+            arguments.output.write_text(table, encoding="utf-8")
+        print(table)
+        return 0
+    if arguments.data is None:
+        parser.error("--data is required, unless --forms is given")
     files = [
         (generator, path)
         for generator, patterns in GENERATORS.items()

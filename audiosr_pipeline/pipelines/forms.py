@@ -62,7 +62,8 @@ def unwrap(value: Any, sampling_rate: Any, name: str, is_clip: bool = False) -> 
     # Its AudioSamples.
     if hasattr(value, "sample_rate") and isinstance(getattr(value, "data", None), torch.Tensor):
         return Form(value.data, agreed_rate(value.sample_rate, sampling_rate, name), True, True)
-    for attribute in ("audios", "audio"):
+    # Of diffusers, Kokoro and Piper.
+    for attribute in ("audios", "audio", "audio_float_array"):
         if (audio := getattr(value, attribute, None)) is not None and not callable(audio):
             return _in_object(value, attribute, sampling_rate, name)
     return _in_other_arrays(value, sampling_rate, name)
@@ -137,13 +138,12 @@ def _in_pair(value: tuple, sampling_rate: Any, name: str, is_clip: bool) -> Form
             f"{name} is (audio, sampling_rate) with audio of shape {shape}, which may be one stereo clip or two mono "
             "ones: pass ([audio], sampling_rate) for one, (list(audio), sampling_rate) for two."
         )
-    return Form(
-        audio,
-        agreed_rate(rate, sampling_rate, name),
-        True,
-        is_clip,
-        lambda audio, sampling_rate: (audio, sampling_rate),
-    )
+
+    def rewrap_pair(audio: Any, rate: int) -> tuple:
+        # A named tuple keeps its names.
+        return type(value)(audio, rate) if hasattr(value, "_fields") else (audio, rate)
+
+    return Form(audio, agreed_rate(rate, sampling_rate, name), True, is_clip, rewrap_pair)
 
 
 def _in_file(value: Any, sampling_rate: Any, name: str) -> Form:
@@ -179,14 +179,17 @@ def _in_object(value: Any, attribute: str, sampling_rate: Any, name: str) -> For
 
     def rewrap(audio: Any, rate: int) -> Any:
         try:
-            return with_attribute(value, attribute, audio)
-        # A frozen class.
+            new = with_attribute(value, attribute, audio)
+            for rate_name in rate_names:
+                new = with_attribute(new, rate_name, rate)
+            return new
+        # Of a frozen class, or one that computes them.
         except AttributeError:
-            return audio
+            return {"audio": audio, "sampling_rate": rate}
 
     rate = agreed_rate(own_rate, sampling_rate, name)
     # `.audios` may be a batch of mono clips, as diffusers has it.
-    return Form(getattr(value, attribute), rate, own_rate is not None, attribute == "audio", rewrap)
+    return Form(getattr(value, attribute), rate, own_rate is not None, attribute != "audios", rewrap)
 
 
 def _in_other_arrays(value: Any, sampling_rate: Any, name: str) -> Form | None:
@@ -227,7 +230,8 @@ def with_attribute(value: Any, attribute: str, new: Any) -> Any:
     """A copy of an object with another value of an attribute."""
     copied = copy.copy(value)
     # diffusers' PipelineState answers for its values as if they were attributes.
-    if attribute not in vars(value) and attribute in getattr(value, "values", ()):
+    values = getattr(value, "values", None)
+    if isinstance(values, dict) and attribute in values and attribute not in vars(value):
         copied.values = {**value.values, attribute: new}
     else:
         setattr(copied, attribute, new)

@@ -28,7 +28,15 @@ def at(sampling_rate: int, name: str = "sampling_rate") -> SimpleNamespace:
 def make(package: str, name: str, output, **attributes):
     """A generator of a class of that name, which returns an output."""
 
-    def call(self, output_type=None, enable_sound=True, sample_audio=True, generation_mode=None, return_audio=None):
+    def call(
+        self,
+        output_type=None,
+        enable_sound=True,
+        sample_audio=True,
+        generation_mode=None,
+        return_audio=None,
+        vocoder="any",
+    ):
         return output
 
     methods = dict.fromkeys(("__call__", "generate", "decode", "batch_decode"), call)
@@ -140,6 +148,31 @@ def test_output_made_by_hand(name, tiny_pipeline):
         assert [item is other for item, other in zip(out, output, strict=True)].count(False) == 1
     for kept in ("frames", "video"):
         assert getattr(out, kept, None) is getattr(output, kept, None)
+
+
+@pytest.mark.parametrize(
+    ("name", "attributes", "output"),
+    [
+        ("BarkModel", {"generation_config": SimpleNamespace(sample_rate=24_000)}, (STEREO, [2_400, 1_000])),
+        ("SpeechT5ForTextToSpeech", {}, (STEREO, [2_400, 1_000])),
+        ("SpeechT5ForTextToSpeech", {}, (STEREO, [2_400, 1_000], "cross attentions")),
+        ("SeamlessM4TForTextToSpeech", {"config": at(24_000).config}, (STEREO, torch.tensor([2_400, 1_000]))),
+        (
+            "SeamlessM4Tv2Model",
+            {"config": at(24_000).config},
+            SimpleNamespace(waveform=STEREO, waveform_lengths=torch.tensor([2_400, 1_000]), sequences=IDS),
+        ),
+        ("VitsModel", {"config": at(24_000).config}, (STEREO, torch.tensor([2_400, 1_000]), None)),
+    ],
+)
+def test_clips_of_a_batch_have_the_lengths_beside_it(name, attributes, output, tiny_pipeline):
+    model = make("transformers", name, output, **attributes)
+    clips, _ = read_output(model, output, None if attributes else 24_000)
+    assert [clip.shape for clip in clips] == [(2_400,), (1_000,)]
+    wrapped = with_super_resolution(model, tiny_pipeline, sampling_rate=None if attributes else 24_000)
+    out = (wrapped if name == "VitsModel" else wrapped.generate)()
+    audio = out[0] if isinstance(out, tuple) else out.waveform
+    assert audio.shape == (2, 4_800) and audio[1, 1_900].abs() > 0 and not audio[1, 2_000:].any()
 
 
 def test_attributes_that_say_the_rate_of_the_audio_are_those_of_the_output(tiny_pipeline):

@@ -4,6 +4,7 @@ a generator alike."""
 import io
 from dataclasses import dataclass
 from types import SimpleNamespace
+from typing import NamedTuple
 
 import numpy as np
 import pytest
@@ -42,8 +43,19 @@ class Series:
         return self.values_of_it
 
 
+class Pair(NamedTuple):
+    waveform: np.ndarray
+    rate: int
+
+
 @dataclass
 class Result:
+    audio: object
+    sample_rate: int
+
+
+@dataclass(frozen=True)
+class SealedResult:
     audio: object
     sample_rate: int
 
@@ -103,6 +115,8 @@ FORMS = {
     "a ragged array of objects": (objects(MONO, MONO[:700]), 16_000, [MONO, MONO[:700]]),
     "a ragged series": (Series(objects(MONO, MONO[:700])), 16_000, [MONO, MONO[:700]]),
     "an array of another library": (Series(MONO), 16_000, [MONO]),
+    "a named tuple": (Pair(MONO, 16_000), None, [MONO]),
+    "chunks of Piper": ([SimpleNamespace(audio_float_array=MONO, sample_rate=16_000)], None, [MONO]),
     "an object with .audio": (SimpleNamespace(audio=STEREO), 16_000, [STEREO]),
     "an object with .audio and its rate": (Result(MONO, 16_000), None, [MONO]),
     "an object with .audios": (SimpleNamespace(audios=STEREO), 16_000, [*STEREO]),
@@ -158,6 +172,24 @@ def test_what_is_uncertain_is_refused_and_told_what_is_accepted(name, tiny_pipel
     form, message = REFUSED[name]
     with pytest.raises(ValueError, match=message):
         tiny_pipeline(form, 16_000)
+
+
+def test_a_named_tuple_keeps_its_names(tiny_pipeline):
+    out = with_super_resolution(lambda: Pair(MONO, 16_000), tiny_pipeline)()
+    assert out.waveform.shape == (4_800,) and out.rate == out.sampling_rate == 48_000
+
+
+@pytest.mark.parametrize("cls", [Result, SimpleNamespace])
+def test_an_object_says_the_new_rate_too(cls, tiny_pipeline):
+    out = with_super_resolution(lambda: cls(audio=MONO, sample_rate=16_000), tiny_pipeline)()
+    assert isinstance(out, cls) and out.audio.shape == (4_800,)
+    assert out.sample_rate == out.sampling_rate == 48_000
+
+
+def test_an_object_that_cannot_be_changed_comes_back_as_a_dict(tiny_pipeline):
+    form = SealedResult(MONO, 16_000)
+    out = with_super_resolution(lambda: form, tiny_pipeline)()
+    assert out["audio"].shape == (4_800,) and out["sampling_rate"] == 48_000 and form.sample_rate == 16_000
 
 
 def test_clips_of_several_rates_are_each_taken_at_their_own(tiny_pipeline):
