@@ -26,7 +26,6 @@ from audiosr_pipeline.audio_io import read_audio
 from audiosr_pipeline.dsp.cutoff import find_bandwidth
 from audiosr_pipeline.dsp.resample import resample
 from audiosr_pipeline.spectrogram import save_spectrogram_sheet
-from benchmarks.generator_forms import forms_markdown
 from benchmarks.machine import settings_of, software_and_hardware
 
 # Which files in the folder are whose.
@@ -232,6 +231,9 @@ def main() -> int:
     parser.add_argument("--output", type=Path, help="Markdown file; rows go beside it as .csv, spectrograms as .png")
     arguments = parser.parse_args()
     if arguments.forms:
+        # It brings a hundred classes with it, which take longer to import than a file to measure.
+        from benchmarks.generator_forms import forms_markdown
+
         table = forms_markdown()
         if arguments.output:
             arguments.output.write_text(table, encoding="utf-8")

@@ -141,7 +141,8 @@ def _in_pair(value: tuple, sampling_rate: Any, name: str, is_clip: bool) -> Form
 
     def rewrap_pair(audio: Any, rate: int) -> tuple:
         # A named tuple keeps its names.
-        return type(value)(audio, rate) if hasattr(value, "_fields") else (audio, rate)
+        named: Any = type(value)
+        return named(audio, rate) if hasattr(value, "_fields") else (audio, rate)
 
     return Form(audio, agreed_rate(rate, sampling_rate, name), True, is_clip, rewrap_pair)
 
