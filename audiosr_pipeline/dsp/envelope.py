@@ -36,13 +36,13 @@ def limit_rise(mel: Tensor, input_mel: Tensor, cutoff_freq: float, mel_edges: np
         cutoff_freq: Frequency in Hz.
         mel_edges: See `num_low_mels`.
     """
-    low = num_low_mels(cutoff_freq, mel_edges)
-    above, below = mel[..., low : low + NUM_BESIDE], input_mel[..., max(0, low - NUM_BESIDE) : low]
-    if not above.numel() or not below.numel():
+    below, above = _beside(cutoff_freq, mel_edges, NUM_BESIDE, NUM_BESIDE)
+    if not below or not above:
         return
-    rise = (_mean_level(above) - _mean_level(below).to(mel.device) - HIGHEST_RISE).clamp(min=0)
-    high = num_low_mels(2 * cutoff_freq, mel_edges)
-    mel[..., low:high] -= rise[:, None] * torch.linspace(1, 0, high - low, device=mel.device)
+    level, input_level = _mean_level(mel[..., above]), _mean_level(input_mel[..., below]).to(mel.device)
+    rise = (level - input_level - HIGHEST_RISE).clamp(min=0)
+    octave = slice(above[0], num_low_mels(2 * cutoff_freq, mel_edges))
+    mel[..., octave] -= rise[:, None] * torch.linspace(1, 0, octave.stop - octave.start, device=mel.device)
 
 
 def match_splice(mel: Tensor, input_mel: Tensor, cutoff_freq: float, mel_edges: np.ndarray) -> None:
@@ -58,13 +58,11 @@ def match_splice(mel: Tensor, input_mel: Tensor, cutoff_freq: float, mel_edges: 
         cutoff_freq: Frequency in Hz.
         mel_edges: See `num_low_mels`.
     """
-    low = num_low_mels(cutoff_freq, mel_edges)
-    below = slice(max(0, low - NUM_MATCHED), low)
-    above = mel[..., low : low + NUM_FADED]
-    if not above.numel() or below.start == low:
+    below, above = _beside(cutoff_freq, mel_edges, NUM_MATCHED, NUM_FADED)
+    if not below or not above:
         return
     missed = (input_mel[..., below].to(mel.device) - mel[..., below]).mean(-1, keepdim=True)
-    above += missed * torch.linspace(1, 0, NUM_FADED + 1, device=mel.device)[: above.shape[-1]]
+    mel[..., above] += missed * torch.linspace(1, 0, NUM_FADED + 1, device=mel.device)[: len(above)]
 
 
 def limit_fall(mel: Tensor, cutoff_freq: float, mel_edges: np.ndarray) -> None:
@@ -87,6 +85,12 @@ def limit_fall(mel: Tensor, cutoff_freq: float, mel_edges: np.ndarray) -> None:
         missing = (level[:, band - 1] - STEEPEST_FALL - level[:, band]).clamp(min=0)
         level[:, band] += missing
         bands[:, 0, :, band] += missing[..., None]
+
+
+def _beside(cutoff_freq: float, mel_edges: np.ndarray, num_below: int, num_above: int) -> tuple[list[int], list[int]]:
+    """The mel bins next to a cutoff on both sides, as many as there are."""
+    low, bins = num_low_mels(cutoff_freq, mel_edges), list(range(len(mel_edges)))
+    return bins[max(0, low - num_below) : low], bins[low : low + num_above]
 
 
 def _mean_level(mel: Tensor) -> Tensor:
