@@ -6,6 +6,7 @@ import math
 import shutil
 import zlib
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
@@ -30,7 +31,7 @@ from audiosr_pipeline.training.dataset import (
 )
 from audiosr_pipeline.training.degrade import DegradationShares
 from audiosr_pipeline.training.discriminators import Adversary
-from audiosr_pipeline.training.saving import SETTINGS, STATE, load_settings, load_state, save_state, writing
+from audiosr_pipeline.training.saving import SETTINGS, STATE, alone_in, load_settings, load_state, save_state, writing
 from audiosr_pipeline.writing import restore_folder
 
 Batch = dict[str, Tensor]
@@ -168,10 +169,27 @@ def train(
             and exported: those that come with training are of other weights. Needed by a model that has such norms.
 
     Raises:
-        ValueError: If the run in `settings.output` has other settings, or no state of it is whole.
+        ValueError: If the run in `settings.output` has other settings, no state of it is whole, or another process is
+            at it.
         FloatingPointError: If a loss is no finite number.
         OSError: If something can't be written.
     """
+    with alone_in(Path(settings.output)) if accelerator.is_main_process else nullcontext():
+        _train(accelerator, model, loss_of, recordings, settings, export, adversary, preview, degradation, norm_inputs)
+
+
+def _train(
+    accelerator: Accelerator,
+    model: nn.Module,
+    loss_of: Callable[[Batch, torch.Generator], Tensor],
+    recordings: tuple[list[Recording], list[Recording]],
+    settings: TrainingSettings,
+    export: Callable[[Path], None],
+    adversary: Adversary | None = None,
+    preview: Callable[[Batch], dict[str, Tensor]] | None = None,
+    degradation: DegradationShares = NO_DEGRADATION,
+    norm_inputs: Sequence[Tensor] = (),
+) -> None:
     output, device = Path(settings.output), accelerator.device
     bound = {name: value for name, value in asdict(settings).items() if name not in MAY_CHANGE}
     model.to(device)
@@ -228,7 +246,6 @@ def train(
     )
     validation = draw_validation_crops(recordings[1], num_samples, share, seed=settings.seed)
     if accelerator.is_main_process:
-        output.mkdir(parents=True, exist_ok=True)
         _clear_up(output)
         with writing(output / SETTINGS) as temporary:
             temporary.write_text(json.dumps(asdict(settings), indent=2) + "\n", encoding="utf-8")

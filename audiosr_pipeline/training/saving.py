@@ -4,6 +4,7 @@ import errno
 import json
 import logging
 import os
+import time
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,9 +16,17 @@ import torch
 
 from audiosr_pipeline.writing import sync, written_whole
 
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]
+
 STATE, PREVIOUS_STATE, SETTINGS = "state.pt", "state.previous.pt", "settings.json"
 # What every state holds beside the run's parts.
 STATE_KEYS = {"step", "best", "held_out", "curve"}
+
+# The workers of a run that was killed are gone after some seconds.
+LONGEST_WAIT_S = 10.0
 
 logger = logging.getLogger(__name__)
 
@@ -29,6 +38,42 @@ def saving(path: Path | str) -> Iterator[None]:
         yield
     except Exception as error:
         raise OSError(f"{path} can't be written: {error}. What was there before is kept.") from error
+
+
+@contextmanager
+def alone_in(output: Path) -> Iterator[None]:
+    """Makes the folder of a run, and keeps other runs out of it until the block ends.
+
+    Where folders can't be locked, on Windows and some network file systems, none is kept out.
+
+    Raises:
+        ValueError: If another run is in it.
+    """
+    output.mkdir(parents=True, exist_ok=True)
+    descriptor = None if fcntl is None else os.open(output, os.O_RDONLY)
+    try:
+        if descriptor is not None:
+            _lock(descriptor, output)
+        yield
+    finally:
+        if descriptor is not None:
+            os.close(descriptor)
+
+
+def _lock(descriptor: int, output: Path) -> None:
+    end = time.monotonic() + LONGEST_WAIT_S
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return
+        except BlockingIOError as error:
+            if time.monotonic() > end:
+                raise ValueError(
+                    f"another training run is writing in {output}: wait for its end, or name another output."
+                ) from error
+            time.sleep(0.1)
+        except OSError:
+            return
 
 
 @contextmanager

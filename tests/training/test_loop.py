@@ -13,9 +13,11 @@ from typing import Any
 import pytest
 import torch
 from accelerate import debug_launcher
+from accelerate.state import AcceleratorState
 from torch import Tensor, nn
 
 from audiosr_pipeline.cli import main
+from audiosr_pipeline.training import saving
 from audiosr_pipeline.training.dataset import Recording, find_recordings
 from audiosr_pipeline.training.discriminators import Adversary, SpectrogramDiscriminator
 from audiosr_pipeline.training.loop import MAY_CHANGE, TrainingSettings, launch, learning_rate_at, train
@@ -493,7 +495,10 @@ def mean_gradients(state: dict) -> Tensor:
 
 
 def train_or_fail(words: list[str]) -> None:
+    # Accelerate would keep what it found in the process that this one was forked from: that it is alone.
+    AcceleratorState._reset_state(reset_partial_state=True)
     assert main(words) == 0
+    assert AcceleratorState().num_processes == 2
 
 
 @pytest.mark.parametrize("part", AGAINST_DISCRIMINATORS)
@@ -518,3 +523,17 @@ def test_parts_of_steps_and_two_processes_give_the_curve_of_one(part, manifest, 
             )
             # Those of a single part, or their sum, are further away than any rounding.
             assert (found - expected).norm() < 0.05 * expected.norm()
+
+
+def test_two_runs_in_one_folder_do_not_mix(run_of, monkeypatch):
+    monkeypatch.setattr(saving, "LONGEST_WAIT_S", 0.0)
+    run = run_of(num_steps=4, validation_every=2)
+    output = Path(run.settings.output)
+    with saving.alone_in(output):
+        with pytest.raises(
+            ValueError, match="another training run is writing in .*: wait for its end, or name another"
+        ):
+            run.run()
+        assert list(output.iterdir()) == []
+    run.run()
+    assert (output / "state.pt").exists()
