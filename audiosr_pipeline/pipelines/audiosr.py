@@ -65,7 +65,13 @@ from audiosr_pipeline.pipelines.checks import (
 from audiosr_pipeline.pipelines.generators import copy_generator, generators_per_clip, seed_of
 from audiosr_pipeline.pipelines.inputs import Clip, load_clips
 from audiosr_pipeline.pipelines.inspection import ON_FULL_BAND, Inspection, inspect_clip
-from audiosr_pipeline.pipelines.loading import check_files, check_finite_weights, load_unet_weights
+from audiosr_pipeline.pipelines.loading import (
+    check_chosen_files,
+    check_files,
+    check_finite_weights,
+    check_vocoder_shapes,
+    load_unet_weights,
+)
 from audiosr_pipeline.pipelines.onednn import OneDNN
 from audiosr_pipeline.pipelines.outputs import AudioSRPipelineOutput, AudioSRReport, in_form
 from audiosr_pipeline.pipelines.turns import in_turn
@@ -241,11 +247,7 @@ class AudioSRPipeline(DiffusionPipeline):
         name = str(pretrained_model_name_or_path)
         own = WEIGHTS / name
         if Path(name).is_dir() or not own.is_dir():
-            pipe = cls._load(name, **kwargs)
-            if kwargs.get("variant") is not None:
-                loaded = {part: network for part, network in pipe.components.items() if part not in kwargs}
-                check_files(loaded, kwargs["variant"])
-            return pipe
+            return cls._load(name, **kwargs)
         if (own / "model_index.json").is_file():
             return cls._load(str(own), **kwargs)
         # Fine-tuned: the UNet's weights are its own, and some settings. Copied in, the weights take the dtype and the
@@ -261,15 +263,17 @@ class AudioSRPipeline(DiffusionPipeline):
 
     @classmethod
     def _load(cls, name: str, **kwargs: Any) -> "AudioSRPipeline":
-        """`DiffusionPipeline.from_pretrained`; what transformers says of tensors of another shape as a ValueError."""
+        """`DiffusionPipeline.from_pretrained`, with the errors of `from_pretrained`."""
+        chosen = {"variant": kwargs.get("variant"), "use_safetensors": kwargs.get("use_safetensors")}
         try:
-            return super().from_pretrained(name, **kwargs)
+            pipe = super().from_pretrained(name, **kwargs)
         except RuntimeError as error:
-            if "ignore_mismatched_sizes" not in str(error):
-                raise
-            raise ValueError(
-                f"{name}: a network's file holds tensors of other shapes than its config.json says."
-            ) from error
+            if "ignore_mismatched_sizes" in str(error):
+                folder = Path(name if Path(name).is_dir() else cls.download(name, **kwargs))
+                check_vocoder_shapes(folder / "vocoder", **chosen)
+            raise
+        check_chosen_files({part: network for part, network in pipe.components.items() if part not in kwargs}, **chosen)
+        return pipe
 
     def register_to_config(self, **kwargs: Any) -> None:
         """As `ConfigMixin.register_to_config`; what was just loaded is checked.
