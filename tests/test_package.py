@@ -21,6 +21,7 @@ MAY_IMPORT = {
     "version": set(),
     "writing": set(),
     "csv_files": set(),
+    "printable": set(),
     "audio_io": {"writing"},
     "spectrogram": set(),
     "dsp": set(),
@@ -32,7 +33,7 @@ MAY_IMPORT = {
     "pipelines": {"dsp", "models", "convert", "audio_io"},
     "adapters": {"dsp", "models", "pipelines"},
     "training": {"dsp", "models", "metrics", "pipelines", "writing", "csv_files", "audio_io"},
-    "study": {"dsp", "metrics", "pipelines", "adapters", "writing", "csv_files", "audio_io", "evaluate"},
+    "study": {"dsp", "metrics", "pipelines", "adapters", "writing", "csv_files", "printable", "audio_io", "evaluate"},
 }
 MAY_IMPORT[""] = set(MAY_IMPORT)
 MAY_IMPORT["cli"] = {*MAY_IMPORT, ""}

@@ -4,108 +4,45 @@ Exit codes: 0 all done, 1 some inputs failed and the others are done, or what wa
 130 interrupted, by Ctrl-C, SIGTERM or SIGHUP.
 """
 
-import argparse
-import io
 import os
 import signal
-import sys
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, NoReturn
-
-from audiosr_pipeline import __version__
-from audiosr_pipeline.cli import convert, enhance, evaluate, inspection, study, train
-from audiosr_pipeline.cli.arguments import UsageError
-from audiosr_pipeline.cli.messages import complain, expect_stdout, say_text, stdout_failed
-
-# Each has an `add_parser` and a `run`, from the parsed arguments to the exit code. In the order of --help.
-COMMANDS = (enhance, inspection, convert, evaluate, train, study)
-
-
-class Parser(argparse.ArgumentParser):
-    """Answers bad usage with one line instead of the whole usage."""
-
-    def error(self, message: str) -> NoReturn:
-        raise UsageError(f"{message} ({self.prog} --help says more)")
-
-    def print_help(self, file: Any = None) -> None:
-        """Prints the help; `... --help | head` is no error."""
-        say_text(self.format_help().rstrip("\n"))
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs a command and returns the exit code (see above)."""
-    expect_stdout()
-    _fill_standard_descriptors()
-    # Not every file name can be printed in every encoding.
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")
-    arguments = sys.argv[1:] if argv is None else list(argv)
-    try:
-        with _signals_as_interrupt():
-            code = _run(arguments)
-    except UsageError as error:
-        complain(str(error))
-        return 2
-    except KeyboardInterrupt:
-        complain("interrupted")
-        return 130
-    return 1 if code == 0 and stdout_failed() else code
+    # torch, which the commands import, takes seconds.
+    with _signals_end_the_process():
+        from audiosr_pipeline.cli import program
 
-
-def build_parser() -> Parser:
-    """The parser of all commands."""
-    parser = Parser(prog="audiosr-pipeline", description="Audio super-resolution to 48 kHz.")
-    parser.add_argument("--version", action="version", version=__version__)
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for command in COMMANDS:
-        command.add_parser(commands)
-    return parser
-
-
-def _run(argv: list[str]) -> int:
-    _refuse_names_like_options(argv)
-    arguments = build_parser().parse_args(argv)
-    return arguments.command(arguments)
-
-
-def _refuse_names_like_options(argv: list[str]) -> None:
-    """A shell's `*.wav` may hold "-out.wav", which would be taken for `-o ut.wav`."""
-    for argument in argv[: argv.index("--")] if "--" in argv else argv:
-        if argument.startswith("-") and argument != "-" and os.path.lexists(argument):
-            raise UsageError(
-                f"{argument} is taken for an option, but a file is called so: give it as .{os.sep}{argument}, or "
-                "rename it"
-            )
-
-
-def _fill_standard_descriptors() -> None:
-    """Opens those of stdin, stdout and stderr that are closed, or files would be opened there and printed into."""
-    for descriptor in range(3):
-        try:
-            os.fstat(descriptor)
-        except OSError:
-            os.open(os.devnull, os.O_RDWR)
+    return program.main(argv)
 
 
 @contextmanager
-def _signals_as_interrupt() -> Iterator[None]:
-    """Has SIGTERM and SIGHUP do what Ctrl-C does, so that temporary files are removed; ignored ones stay ignored."""
+def _signals_end_the_process() -> Iterator[None]:
+    """Has Ctrl-C, SIGTERM and SIGHUP end the process with exit code 130 and one line; ignored ones stay ignored.
 
-    def interrupt(number: int, frame: object) -> None:
-        raise KeyboardInterrupt
+    Not by an exception, because modules that are being imported may catch it or add to it. No file is written yet.
+    """
 
-    names = [name for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
-    numbers = [number for name in names if signal.getsignal(number := getattr(signal, name)) == signal.SIG_DFL]
-    # Others are not allowed to.
+    def end(number: int, frame: object) -> None:
+        try:
+            os.write(2, b"audiosr-pipeline: interrupted\n")
+        finally:
+            os._exit(130)
+
+    numbers = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    # Other threads are not allowed to.
     if threading.current_thread() is not threading.main_thread():
         numbers = []
-    for number in numbers:
-        signal.signal(number, interrupt)
+    former = {number: signal.getsignal(number) for number in numbers}
+    former = {number: by for number, by in former.items() if by in (signal.SIG_DFL, signal.default_int_handler)}
+    for number in former:
+        signal.signal(number, end)
     try:
         yield
     finally:
-        for number in numbers:
-            signal.signal(number, signal.SIG_DFL)
+        for number, by in former.items():
+            signal.signal(number, by)

@@ -13,11 +13,12 @@ from tqdm import tqdm
 from audiosr_pipeline.cli.arguments import DEVICE, INPUTS, STDOUT, device, number
 from audiosr_pipeline.cli.enhance_file import complete_file, enhance_file
 from audiosr_pipeline.cli.enhance_plan import SUBTYPES, Job, output_path, plan
-from audiosr_pipeline.cli.messages import OUTCOMES, complain, describe_error, printable, say
+from audiosr_pipeline.cli.messages import OUTCOMES, complain, describe_error, say
 from audiosr_pipeline.cli.model import check_model, load_pipeline
 from audiosr_pipeline.cli.obstacles import find_obstacles, remove_left
 from audiosr_pipeline.cli.streams import shown
 from audiosr_pipeline.pipelines.inspection import ON_FULL_BAND
+from audiosr_pipeline.printable import printable
 
 OUTPUT = (
     "a folder, in which a.mp3 becomes a.wav, or a.mp3.wav if another audio file beside a.mp3 would be a.wav too; for a "

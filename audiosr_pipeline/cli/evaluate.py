@@ -9,6 +9,7 @@ from audiosr_pipeline.cli.arguments import UsageError, number
 from audiosr_pipeline.cli.messages import complain, one_line, say_text
 from audiosr_pipeline.evaluate import LENGTH_TOLERANCE, TABLES, Evaluation, evaluate, summary, write_tables
 from audiosr_pipeline.evaluation_figure import FIGURES, save_figures
+from audiosr_pipeline.printable import printable
 
 ESTIMATE = "what was made of them, NAME= if the folder's own name won't do; several are compared with the first"
 NEW_BAND = "above which the estimates are new; without it the new band gets no scores"
@@ -64,7 +65,7 @@ def run(arguments: argparse.Namespace) -> int:
             )
             for name, folder in arguments.estimate
         }
-        say_text(summary(evaluations, arguments.seed))
+        say_text(summary({printable(name): evaluation for name, evaluation in evaluations.items()}, arguments.seed))
         if arguments.output is not None:
             write_tables(evaluations, arguments.output, arguments.seed)
             save_figures(evaluations, arguments.output, arguments.seed)

@@ -1,11 +1,17 @@
 """What several commands say, and what is done when it can't be written."""
 
+import logging
 import os
 import sys
-import unicodedata
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from tqdm import tqdm
+
+from audiosr_pipeline.printable import printable
 
 # What can become of a file: the report's actions and the command line's own, in the order of the closing line.
 OUTCOMES = {
@@ -15,9 +21,6 @@ OUTCOMES = {
     "done": "already done",
     "failed": "failed",
 }
-# Unicode's control characters, invisible marks, halves of characters (bytes that are no text), and ends of lines.
-UNPRINTABLE = {"Cc", "Cf", "Cs", "Zl", "Zp"}
-
 # Why stdout can't be written any more; empty while it can.
 _stdout_errors: list[Exception] = []
 
@@ -44,7 +47,7 @@ def say(line: str, to_stderr: bool = False) -> None:
 
 
 def say_text(text: str) -> None:
-    """Prints several lines to stdout, see `say`."""
+    """Prints several lines to stdout, see `say`. Names in them must not hold ends of lines: see `printable`."""
     for line in text.split("\n"):
         say(line)
 
@@ -76,12 +79,34 @@ def expect_stdout() -> None:
     _stdout_errors.clear()
 
 
-def printable(text: str) -> str:
-    """The text in one line that changes nothing about the terminal: control characters and the like as escapes."""
-    return "".join(
-        character.encode("unicode_escape").decode() if unicodedata.category(character) in UNPRINTABLE else character
-        for character in text
-    )
+@contextmanager
+def printable_messages() -> Iterator[None]:
+    """Has Python's warnings and the lines of loggers escaped too: see `printable`. They may name files.
+
+    Libraries say several lines at once: the ends of these stay, but for a message of this package.
+    """
+    former_format, former_factory = warnings.formatwarning, logging.getLogRecordFactory()
+
+    def format_warning(message: Any, category: Any, filename: str, lineno: int, line: str | None = None) -> str:
+        # Without the line of code, which says nothing to users.
+        return former_format(printable(str(message)), category, printable(filename), lineno, "")
+
+    def make_record(*arguments: Any, **options: Any) -> logging.LogRecord:
+        record = former_factory(*arguments, **options)
+        message = record.getMessage()
+        is_own = record.name.partition(".")[0] == __name__.partition(".")[0]
+        escaped = printable(message) if is_own else "\n".join(map(printable, message.split("\n")))
+        if escaped != message:
+            record.msg, record.args = escaped, ()
+        return record
+
+    warnings.formatwarning = format_warning
+    logging.setLogRecordFactory(make_record)
+    try:
+        yield
+    finally:
+        warnings.formatwarning = former_format
+        logging.setLogRecordFactory(former_factory)
 
 
 def describe_error(path: Path | str, error: Exception) -> str:

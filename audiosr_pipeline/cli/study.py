@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from audiosr_pipeline.cli.arguments import DEVICE, UsageError, device, number
-from audiosr_pipeline.cli.messages import complain, one_line, say_text
+from audiosr_pipeline.cli.messages import complain, one_line, say, say_text
 from audiosr_pipeline.study.analyse import analyse_answers
 from audiosr_pipeline.study.build import StudySettings, build_study, rebuild_study
 from audiosr_pipeline.study.export import export_listen_and_rate, export_p808
@@ -113,7 +113,7 @@ def build(arguments: argparse.Namespace) -> None:
     """Builds a study, or one once more; prints what became of its items."""
     if arguments.rebuild:
         manifest = rebuild_study(arguments.rebuild, arguments.output, show_progress=True)
-        say_text(f"{arguments.output}: study {manifest['study']}, the same as that of {arguments.rebuild}")
+        say(f"{arguments.output}: study {manifest['study']}, the same as that of {arguments.rebuild}")
         return
     if not (arguments.audio or arguments.captions):
         raise UsageError("name what to compare: --audio NAME=DIR or --captions NAME=CSV")
@@ -154,13 +154,14 @@ def build(arguments: argparse.Namespace) -> None:
     manifest = build_study(arguments.output, sets, dict(arguments.system), settings, show_progress=True)
     for item in manifest["skipped"]:
         complain(f"left out: {item['generator']}, {item['item']}: {item['reason']}")
-    say_text(
+    say(
         f"{arguments.output}: study {manifest['study']} of {len(manifest['items'])} items, "
-        f"{len(manifest['skipped'])} left out\n"
-        f"For listeners: {arguments.output / 'page' / 'index.html'}, "
-        f"or audiosr-pipeline study serve {arguments.output}\n"
-        f"For you alone: {arguments.output / 'key.csv'}"
+        f"{len(manifest['skipped'])} left out"
     )
+    say(
+        f"For listeners: {arguments.output / 'page' / 'index.html'}, or audiosr-pipeline study serve {arguments.output}"
+    )
+    say(f"For you alone: {arguments.output / 'key.csv'}")
 
 
 def serve(arguments: argparse.Namespace) -> None:
@@ -173,7 +174,7 @@ def analyse(arguments: argparse.Namespace) -> None:
     """Analyses answers and prints the summary."""
     analysis = analyse_answers(arguments.answers, arguments.key, arguments.output, seed=arguments.seed)
     say_text(summary(analysis))
-    say_text(f"{arguments.output / 'report.html'}")
+    say(f"{arguments.output / 'report.html'}")
 
 
 def export(arguments: argparse.Namespace) -> None:
@@ -184,4 +185,5 @@ def export(arguments: argparse.Namespace) -> None:
         written = export_p808(arguments.study, arguments.output, arguments.base_url)
     else:
         raise UsageError("p808 needs --base-url, under which the clips will be found")
-    say_text("\n".join(map(str, written)))
+    for path in written:
+        say(str(path))

@@ -13,6 +13,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+from audiosr_pipeline.printable import printable
 from audiosr_pipeline.study.answers import FIELDS, Answer, parse_row, parse_rows, shortened
 from audiosr_pipeline.study.page import read_study, stimuli_of
 
@@ -37,11 +38,12 @@ def serve_study(page_folder: Path | str, answers_file: Path | str, host: str = "
         OSError: If the port is taken, or the file can't be written.
     """
     with build_server(page_folder, answers_file, host, port) as server:
-        print(f"Listening test at {server.url}, answers go to {answers_file}. Ctrl+C ends it.", flush=True)
+        name = printable(str(answers_file))
+        print(f"Listening test at {server.url}, answers go to {name}. Ctrl+C ends it.", flush=True)
         try:
             server.serve_forever()
         except KeyboardInterrupt:
-            print(f"{len(server.log)} answers are in {answers_file}.")
+            print(f"{len(server.log)} answers are in {name}.")
 
 
 def build_server(page_folder: Path | str, answers_file: Path | str, host: str, port: int) -> "StudyServer":
@@ -212,10 +214,8 @@ class _Handler(BaseHTTPRequestHandler):
             self.wfile.write(data)
 
     def _refuse(self, status: HTTPStatus, reason: str) -> None:
-        print(
-            f"refused {shortened(self.command + ' ' + self.path)} from {self.client_address[0]}: {reason}",
-            file=sys.stderr,
-        )
+        request = shortened(f"{self.command} {self.path}")
+        print(printable(f"refused {request} from {self.client_address[0]}: {reason}"), file=sys.stderr)
         self._send(status, "application/json", json.dumps({"saved": False, "reason": reason}).encode())
 
     def log_message(self, format: str, *args: Any) -> None:

@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import astuple
 
+from audiosr_pipeline.printable import printable
 from audiosr_pipeline.study.figure import NO_DIFFERENCE
 from audiosr_pipeline.study.results import Analysis, Results
 from audiosr_pipeline.study.statistics import Estimate
@@ -54,7 +55,8 @@ def summary(analysis: Analysis) -> str:
     for power in analysis.powers:
         found = ", ".join(f"{100 * share:.0f} %: {needed_text(needed)}" for share, _, needed in power.rows)
         lines.append(f"{power.generator}, {power.systems[1]}: listeners to find a true share of {found}")
-    return "\n".join(lines)
+    # Names of generators and systems are those of a file.
+    return "\n".join(map(printable, lines))
 
 
 def rejected_kinds(analysis: Analysis) -> str:

@@ -57,6 +57,13 @@ def test_a_folder_with_an_equals_sign_in_its_name_is_a_folder(capsys):
     assert "eta=1: 1 clips scored" in capsys.readouterr().out
 
 
+def test_names_of_systems_stay_in_their_lines(capsys):
+    make_wav("true/a.wav", sampling_rate=48_000)
+    assert run("evaluate", "--reference", "true", "--estimate", "x=true", "--estimate", "a\n\x1b[2Jb=true") == 0
+    out = capsys.readouterr().out
+    assert "\x1b" not in out and "\na\\n\\x1b[2Jb: 1 clips scored" in out
+
+
 def test_evaluate_names_what_has_no_partner(capsys):
     for index in range(8):
         make_wav(f"true/{index}.wav", sampling_rate=48_000)

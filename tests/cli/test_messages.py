@@ -2,18 +2,20 @@
 
 import io
 import json
+import logging
 import os
 import signal
 import sys
 import threading
+import warnings
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from audiosr_pipeline import AudioSRPipeline, cli
-from audiosr_pipeline.cli import messages
-from audiosr_pipeline.cli.messages import printable
+from audiosr_pipeline import AudioSRPipeline
+from audiosr_pipeline.cli import messages, program
+from audiosr_pipeline.printable import printable
 from tests.cli.commands import StubPipeline, bad_usage, files, lines, make_wav, run
 
 
@@ -48,6 +50,37 @@ def test_names_are_escaped_wherever_they_are_printed(pipeline, capsys):
     assert run("inspect", "in") == 1
     assert "\x1b" not in "".join(capsys.readouterr())
     assert "\\x1b" in bad_usage(capsys, "enhance", "in", "-o", "out", "--eta", "\x1b[1m")
+
+
+NAME = "a\n\x1b[2Jb.wav"
+ESCAPED = "a\\n\\x1b[2Jb.wav"
+
+
+@pytest.mark.parametrize(
+    ("logger", "expected"),
+    [
+        ("audiosr_pipeline.training.dataset", f"skipped: {ESCAPED}: no audio"),
+        # Libraries say several lines at once.
+        ("transformers", f"skipped: {ESCAPED.replace(chr(92) + 'n', chr(10))}: no audio"),
+    ],
+)
+def test_names_are_escaped_in_warnings_and_lines_of_loggers(monkeypatch, capsys, caplog, logger, expected):
+    def warn(argv):
+        logging.getLogger(logger).warning("skipped: %s: %s", NAME, "no audio")
+        with warnings.catch_warnings():
+            warnings.simplefilter("always")
+            # pytest keeps warnings for itself.
+            warnings.showwarning = lambda *of: sys.stderr.write(warnings.formatwarning(*of[:4]))
+            warnings.warn(f"{NAME}: joined at 2 s", stacklevel=1)
+        return 0
+
+    monkeypatch.setattr(program, "_run", warn)
+    former = warnings.formatwarning, logging.getLogRecordFactory()
+    assert run() == 0
+    assert caplog.messages == [expected]
+    (line,) = lines(capsys.readouterr().err)
+    assert line.endswith(f"UserWarning: {ESCAPED}: joined at 2 s")
+    assert (warnings.formatwarning, logging.getLogRecordFactory()) == former
 
 
 @pytest.mark.skipif(sys.platform in ("win32", "darwin"), reason="file names are Unicode there")
@@ -197,7 +230,7 @@ def test_a_file_named_like_an_option_is_not_taken_for_one(pipeline, capsys, name
 
 
 def test_help_names_the_rules():
-    parser = cli.build_parser()
+    parser = program.build_parser()
     help_text = " ".join(parser._subparsers._group_actions[0].choices["enhance"].format_help().split())
     assert "a.mp3 becomes a.wav, or a.mp3.wav if another audio file beside a.mp3 would be a.wav too" in help_text
     assert "- for stdout" in help_text and "- is stdin" in help_text

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -315,9 +316,13 @@ def test_a_folder_goes_before_a_bundled_model(bundled, folder):
 @only_mini
 def test_other_names_are_asked_of_the_hub(bundled, monkeypatch):
     asked = []
-    monkeypatch.setattr(
-        DiffusionPipeline, "from_pretrained", classmethod(lambda cls, name, **kwargs: asked.append((name, kwargs)))
-    )
+
+    @classmethod
+    def from_pretrained(cls, name, **kwargs):
+        asked.append((name, kwargs))
+        return SimpleNamespace(components={})
+
+    monkeypatch.setattr(DiffusionPipeline, "from_pretrained", from_pretrained)
     AudioSRPipeline.from_pretrained("someone/some-model", revision="main")
     assert asked == [("someone/some-model", {"revision": "main"})]
 

@@ -248,6 +248,19 @@ def test_the_address_is_said_and_an_interrupted_test_ends_well(tmp_path, monkeyp
     assert last.startswith("0 answers are in")
 
 
+def test_names_are_printed_in_one_line(tmp_path, monkeypatch, capsys):
+    write_small_study(tmp_path, seconds=0.1)
+    (tmp_path / "a\n\x1b[2J").mkdir()
+
+    def interrupted(server):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(StudyServer, "serve_forever", interrupted)
+    serve_study(tmp_path / "page", tmp_path / "a\n\x1b[2J" / "answers.csv", port=0)
+    first, last = capsys.readouterr().out.splitlines()
+    assert "/a\\n\\x1b[2J/answers.csv" in first and last.endswith("/a\\n\\x1b[2J/answers.csv.")
+
+
 def test_a_taken_port_is_an_error(tmp_path):
     write_small_study(tmp_path, seconds=0.1)
     with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(OSError):
