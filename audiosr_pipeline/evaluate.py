@@ -14,7 +14,7 @@ from audiosr_pipeline.dsp.resample import resample
 from audiosr_pipeline.metrics.bootstrap import Mean, bootstrap_means
 from audiosr_pipeline.metrics.pair import evaluate_pair
 from audiosr_pipeline.metrics.sample_format import round_to_16_bit
-from audiosr_pipeline.writing import written_whole
+from audiosr_pipeline.writing import clear_left_parts, written_whole
 
 SAMPLING_RATE = 48_000
 # `ssr_eval` lets lengths differ by fewer samples than this.
@@ -171,12 +171,15 @@ def evaluate(
 def write_tables(evaluations: Mapping[str, Evaluation], folder: Path | str, seed: int = 0) -> None:
     """Writes `TABLES`, each whole or not at all, in place of those that are there; see `write_csv`.
 
+    What killed processes have left of them is removed.
+
     Args:
         evaluations: By system; differences are to the first.
         folder: Where to write, made if it isn't there.
         seed: Of the resampling.
     """
     Path(folder).mkdir(parents=True, exist_ok=True)
+    clear_left_parts(folder, TABLES)
     tables = (
         _score_rows(evaluations),
         _summary_rows(evaluations, seed),

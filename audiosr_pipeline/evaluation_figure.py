@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from audiosr_pipeline.evaluate import Evaluation
 from audiosr_pipeline.metrics.lsd import LSD_CONVENTIONS
-from audiosr_pipeline.writing import written_whole
+from audiosr_pipeline.writing import clear_left_parts, written_whole
 
 FIGURES = ("scores.png", "pairs.png")
 SHOWN = (
@@ -38,6 +38,7 @@ def save_figures(evaluations: Mapping[str, Evaluation], folder: Path | str, seed
         seed: Of the resampling.
     """
     Path(folder).mkdir(parents=True, exist_ok=True)
+    clear_left_parts(folder, FIGURES)
     means = {system: evaluation.means(seed) for system, evaluation in evaluations.items()}
     names = [name for name in SHOWN if any(name in of_system for of_system in means.values())]
     if not names:

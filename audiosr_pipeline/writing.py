@@ -56,9 +56,7 @@ def new_folder(output: Path | str) -> Iterator[Path]:
     if folder.exists() and not (folder.is_dir() and not any(folder.iterdir())):
         raise FileExistsError(f"{output} is there and is not an empty folder: name a new one, or remove it first.")
     folder.parent.mkdir(parents=True, exist_ok=True)
-    for path in list(folder.parent.iterdir()):
-        if is_left_part(path, [folder.name]):
-            _clear(path)
+    clear_left_parts(folder.parent, [folder.name])
     with written_whole(folder) as temporary:
         temporary.mkdir()
         yield temporary
@@ -71,6 +69,13 @@ def restore_folder(path: Path | str) -> None:
     if aside.exists() and not path.exists():
         aside.rename(path)
     _clear(aside)
+
+
+def clear_left_parts(folder: Path | str, names: Collection[str]) -> None:
+    """Removes what killed processes have left of files and folders of these names in a folder: see `is_left_part`."""
+    for path in list(Path(folder).iterdir()):
+        if is_left_part(path, names):
+            _clear(path)
 
 
 def is_left_part(path: Path, names: Collection[str]) -> bool:

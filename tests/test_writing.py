@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from audiosr_pipeline import writing
-from audiosr_pipeline.writing import new_folder, restore_folder, written_whole
+from audiosr_pipeline.writing import clear_left_parts, new_folder, restore_folder, written_whole
 
 
 def write_file(path: Path, text: str) -> None:
@@ -146,3 +146,11 @@ def test_a_new_folder_takes_the_place_of_nothing_but_an_empty_one(tmp_path):
     with pytest.raises(ZeroDivisionError), new_folder(tmp_path / "never"):
         raise ZeroDivisionError
     assert sorted(path.name for path in tmp_path.iterdir()) == ["deep", "deeper"]
+
+
+def test_what_dead_processes_left_of_these_names_is_removed(tmp_path):
+    # No process has so high a number; the parts of this one are being written.
+    for name in (".a.csv.4999999.part", f".a.csv.{os.getpid()}.part", ".b.csv.4999999.part", "a.csv"):
+        (tmp_path / name).touch()
+    clear_left_parts(tmp_path, ["a.csv"])
+    assert {path.name for path in tmp_path.iterdir()} == {f".a.csv.{os.getpid()}.part", ".b.csv.4999999.part", "a.csv"}
