@@ -38,6 +38,7 @@ LOWEST_WALL_HZ = 2_000.0
 HIGHEST_FOLDING_HZ = 12_000.0
 OPUS_EDGE_HZ, OPUS_BESIDE_HZ, OPUS_WALL_DB = 20_000.0, 500.0, 6.0
 GSM_EDGES_HZ = (3_600.0, 4_050.0)
+COPY_AT_HZ = 150.0
 # What linear interpolation takes at the old Nyquist frequency; repetition takes half.
 DROOP_DB = 7.8
 # Dither with shaped noise gathers at the Nyquist frequency; below it there is then nothing, for half an octave or more.
@@ -116,9 +117,10 @@ def find_band_edge(audio: np.ndarray, sampling_rate: int = 48_000) -> BandEdge:
         return BandEdge(0.0)
     edge = _spectral_edge(power, sampling_rate)
     copy = find_copy(audio, edge, sampling_rate)
-    if copy is not None:
-        return BandEdge(min(edge, copy.start), copy=copy)
     old_rate = find_images(audio, sampling_rate, edge)
+    # Images repeat what lies lower, too, from somewhere on; a coder's copy begins where its own band ends.
+    if copy is not None and (old_rate is None or abs(copy.start - old_rate / 2) < COPY_AT_HZ):
+        return BandEdge(min(edge, copy.start), copy=copy)
     if old_rate is not None:
         return BandEdge(_edge_below_images(power, old_rate / 2, sampling_rate), old_rate=old_rate)
     folding = find_folding(audio, sampling_rate) if _ends_as_opus(power, sampling_rate) else None

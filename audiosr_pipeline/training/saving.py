@@ -7,7 +7,7 @@ import os
 import time
 import zipfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from pickle import UnpicklingError
 from typing import Any
@@ -49,6 +49,7 @@ def alone_in(output: Path) -> Iterator[None]:
     Raises:
         ValueError: If another run is in it.
     """
+    was_there = output.is_dir()
     output.mkdir(parents=True, exist_ok=True)
     descriptor = None if fcntl is None else os.open(output, os.O_RDONLY)
     try:
@@ -58,6 +59,10 @@ def alone_in(output: Path) -> Iterator[None]:
     finally:
         if descriptor is not None:
             os.close(descriptor)
+        if not was_there:
+            # A run that failed before it wrote anything leaves no folder.
+            with suppress(OSError):
+                output.rmdir()
 
 
 def _lock(descriptor: int, output: Path) -> None:

@@ -145,9 +145,10 @@ def test_signals_interrupt_and_leave_no_temporary_file(pipeline, monkeypatch, ca
     from audiosr_pipeline.cli import enhance_file
 
     monkeypatch.setattr(enhance_file, "save_spectrograms", draw_slowly)
-    # Where tests run in the background, SIGINT may be ignored.
-    former = signal.signal(signal.SIGINT, signal.default_int_handler)
-    request.addfinalizer(lambda: signal.signal(signal.SIGINT, former))
+    # Where tests run in the background or by nohup, SIGINT or SIGHUP may be ignored.
+    usual = signal.default_int_handler if number == "SIGINT" else signal.SIG_DFL
+    former = signal.signal(getattr(signal, number), usual)
+    request.addfinalizer(lambda: signal.signal(getattr(signal, number), former))
     assert run("enhance", "in", "-o", "out", "--report", "--spectrogram") == 130
     assert list(Path("out").iterdir()) == []
     assert "interrupted after 0 of 2 files" in capsys.readouterr().err

@@ -6,7 +6,7 @@ import torch
 from diffusers.callbacks import MultiPipelineCallbacks, PipelineCallback
 
 from tests.conftest import build_tiny_pipeline
-from tests.pipelines.stubs import KnownVelocity, seeded
+from tests.pipelines.stubs import KnownVelocity, WhiteNoise, seeded
 from tests.signals import noise
 
 AUDIO = noise(0.5, 16_000)[0]
@@ -17,16 +17,18 @@ STEREO = np.concatenate([noise(3.0, 16_000, seed) for seed in (0, 1)])
 def watched_pipeline(velocity=lambda latents, condition, timestep: 0.1 * latents + 0.2 * condition):
     pipe = build_tiny_pipeline(default_num_inference_steps=3)
     pipe.unet = KnownVelocity(pipe.unet.config, velocity)
+    # Random networks may make something so loud that it is refused.
+    pipe.vocoder = WhiteNoise()
     return pipe
 
 
 def test_without_guidance_the_unet_does_half_the_work():
     rows = {}
-    for guidance_scale in (1.0, 1.5, 0.0):
+    for guidance_scale in (1.0, 3.5, 0.0):
         pipe = watched_pipeline()
         pipe(AUDIO, 16_000, guidance_scale=guidance_scale)
         rows[guidance_scale] = [len(latents) for latents, _, _ in pipe.unet.calls]
-    assert rows == {1.0: [1, 1, 1], 1.5: [2, 2, 2], 0.0: [2, 2, 2]}
+    assert rows == {1.0: [1, 1, 1], 3.5: [2, 2, 2], 0.0: [2, 2, 2]}
 
 
 @pytest.mark.parametrize("guidance_scale", [1.0, 3.5])

@@ -44,7 +44,9 @@ def test_the_same_generator_gives_the_same_audio_bit_for_bit(pipeline):
 def test_another_seed_gives_other_highs_and_the_same_lows(pipeline):
     first, second = (pipeline([clip(0)], 16_000, generator=seeded(seed)) for seed in (0, 1))
     assert np.abs(first.generated - second.generated).max() > 0.1 * np.abs(first.generated).max()
-    assert np.abs(first.audios - first.generated - (second.audios - second.generated)).max() < 1e-6
+    # A clip's ends fade, for 80 ms at most, as long as what was generated needs.
+    own_difference = first.audios - first.generated - (second.audios - second.generated)
+    assert np.abs(own_difference[..., 3_840:-3_840]).max() < 1e-6
 
 
 @settings(max_examples=5, deadline=None)

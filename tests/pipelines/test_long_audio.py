@@ -84,7 +84,8 @@ class SineBank(Network):
 @pytest.mark.parametrize("network", ["unet", "vae", "vocoder"])
 def test_windows_that_disagree_are_cross_faded(network, monkeypatch):
     """Every other window of one network is 5 dB or more louder; one can hear that, but not where."""
-    pipe = build_tiny_pipeline(window_s=2.56)
+    # Without a predictor, which sees the whole clip and evens out what windows of the others differ in.
+    pipe = build_tiny_pipeline(window_s=2.56, envelope_predictor=None)
     pipe.vocoder = SineBank()
     soft, loud = (pipe.encode(torch.full((1, 1, 64, 256), level))[0, :, 4, 0] for level in (-6.0, -4.0))
     num_windows = 0
