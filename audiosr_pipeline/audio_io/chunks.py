@@ -56,6 +56,7 @@ class _Family:
 
 
 RIFF = _Family(12, 4, "<I", False, 2, b"data", 0)
+RIFX = _Family(12, 4, ">I", False, 2, b"data", 0)
 AIFF = _Family(12, 4, ">I", False, 2, b"SSND", 8)
 W64 = _Family(40, 16, "<Q", True, 8, b"data" + W64_TAIL, 0)
 CAF = _Family(8, 4, ">Q", False, 1, b"data", 4)
@@ -72,6 +73,7 @@ class Samples:
         is_mpeg: Whether a WAV file holds MPEG audio, such as MP3.
         start: Where a header that is put in front stands in for what comes before.
         prefix: That header, if there is one.
+        is_followed: Whether another file of such a family stands behind the samples.
         bit_stream: What is coded in samples that are no sound, as for a digital output; "" for sound.
     """
 
@@ -82,12 +84,15 @@ class Samples:
     bit_stream: str = ""
     start: int = 0
     prefix: bytes = b""
+    is_followed: bool = False
 
 
 def family_of(head: bytes) -> _Family | None:
     """The kind of file by its first 40 bytes, None for all others."""
     if head[:4] in (b"RIFF", b"RF64", b"BW64") and head[8:12] == b"WAVE":
         return RIFF
+    if head[:4] == b"RIFX" and head[8:12] == b"WAVE":
+        return RIFX
     if head[:4] == b"FORM" and head[8:12] in (b"AIFF", b"AIFC"):
         return AIFF
     if head[:16] == W64_RIFF:
@@ -124,6 +129,8 @@ def find_samples(file: BinaryIO | Window, size: int) -> Samples | None:
     assert promised is not None
     bit_stream = _bit_stream(file, start + family.preamble)
     available = size - start
+    if promised < available and _is_file(file, family, start + promised):
+        return Samples(promised, promised, {}, is_mpeg, bit_stream, is_followed=True)
     if promised > available and _is_unknown(promised, family):
         promised = None
     elif promised < available and _is_audio(file, family, start + promised, size):
@@ -211,6 +218,15 @@ def _is_unknown(length: int, family: _Family) -> bool:
         # -1, or one of those of 32 bits; W64 counts its header of 24 bytes.
         return length >= 2**63 - 2**16 or any(low - 24 <= length <= high for low, high in UNKNOWN_LENGTHS)
     return length >= 2**63 - 2**16 or any(low <= length <= high for low, high in UNKNOWN_LENGTHS)
+
+
+def _is_file(file: BinaryIO | Window, family: _Family, position: int) -> bool:
+    """Whether another file begins where the samples end."""
+    for start in (position, position + -position % family.alignment):
+        file.seek(start)
+        if family_of(file.read(40)) is not None:
+            return True
+    return False
 
 
 def _is_audio(file: BinaryIO | Window, family: _Family, position: int, size: int) -> bool:

@@ -97,8 +97,9 @@ def plan(arguments: argparse.Namespace) -> tuple[list[Job], list[str]]:
             output.with_suffix(".json") if arguments.report else None,
             output.with_suffix(".png") if arguments.spectrogram else None,
         )
-        if output.resolve() in inputs:
-            raise UsageError(f"{output} is an input, and would be overwritten: name another folder")
+        for path in (output, *job.beside):
+            if path.resolve() in inputs:
+                raise UsageError(f"{path} is an input, and would be overwritten: name another folder")
         other = jobs.setdefault(output.resolve(), job)
         if other.source.resolve() != source.resolve():
             raise UsageError(

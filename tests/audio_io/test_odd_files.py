@@ -182,3 +182,26 @@ def test_samples_of_fewer_bits_than_they_take_stand_in_the_upper_ones(tmp_path, 
     read = read_audio(tmp_path / "a.wav")[0]
     step = 2.0 ** (1 - container_bits)
     assert read[:, 0] == pytest.approx(values / 2**31, abs=step)
+
+
+@pytest.mark.parametrize("subtype", ["PCM_16", "PCM_24", "FLOAT"])
+def test_a_big_endian_wav_file_is_read_and_its_length_known(tmp_path, subtype):
+    path = tmp_path / "rifx.wav"
+    audio = sweep(8_000, 16_000)
+    soundfile.write(path, audio.T, 16_000, subtype, endian="BIG", format="WAV")
+    assert path.read_bytes()[:4] == b"RIFX"
+    read, _ = read_audio(path)
+    np.testing.assert_allclose(read, audio, atol=1e-4)
+    path.write_bytes(path.read_bytes()[:5_000])
+    with pytest.raises(AudioFileError, match="truncated"):
+        read_audio(path)
+
+
+@pytest.mark.parametrize("audio_format", ["WAV", "AIFF", "W64", "CAF", "RF64"])
+def test_two_files_one_behind_the_other_are_no_file(tmp_path, audio_format):
+    """The second one would be passed over, or its header be played."""
+    path = tmp_path / "both"
+    soundfile.write(path, sweep(8_000, 16_000).T, 16_000, "PCM_16", format=audio_format)
+    path.write_bytes(2 * path.read_bytes())
+    with pytest.raises(AudioFileError, match="another file stands behind its samples"):
+        read_audio(path)

@@ -325,6 +325,17 @@ def test_two_inputs_for_one_output_are_refused_before_anything_is_done(pipeline,
     assert pipeline.calls == []
 
 
+@pytest.mark.parametrize(("flag", "name"), [("--report", "a.json"), ("--spectrogram", "a.png")])
+def test_no_input_is_overwritten_by_what_is_written_beside_an_output(pipeline, capsys, flag, name):
+    make_wav("a.wav")
+    Path("in.d").mkdir()
+    make_wav("b.wav").rename(Path("in.d", name))
+    before = Path("in.d", name).read_bytes()
+    message = bad_usage(capsys, "enhance", "a.wav", f"in.d/{name}", "-o", "in.d", flag, "--overwrite")
+    assert f"in.d/{name} is an input, and would be overwritten" in message
+    assert Path("in.d", name).read_bytes() == before
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

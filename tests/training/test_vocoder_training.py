@@ -22,7 +22,7 @@ def settings_of(manifest, tmp_path, monkeypatch):
     """Makes settings for a run on the small corpus, of tiny models."""
     monkeypatch.setattr(training, "ISTFTVocoder", TinyVocoder)
     usual = {"data": (str(manifest),), "output": str(tmp_path / "run"), "batch_size": 2, "crop_s": 0.16}
-    usual |= {"num_steps": 6, "validation_every": 3, "num_workers": 0, "warmup_steps": 0, "ema_decay": 0.1}
+    usual |= {"num_steps": 12, "validation_every": 6, "num_workers": 0, "warmup_steps": 0, "ema_decay": 0.1}
     usual |= {"adversarial_s": 0.1, "discriminator_channels": 1, "period_channels": 1}
     return lambda **changes: VocoderSettings(**{**usual, **changes})
 
