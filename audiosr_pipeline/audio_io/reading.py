@@ -165,9 +165,7 @@ def _decoded(path: Path | str, file: BinaryIO, size: int) -> Iterator[Source]:
                 f"its samples are no sound but {samples.bit_stream}: decode them first, with: ffmpeg -i FILE OUT.wav",
             )
         if samples is not None and samples.is_followed:
-            raise AudioFileError(
-                path, "another file stands behind its samples: take them apart, or join them with sox"
-            )
+            raise AudioFileError(path, "another file stands behind its samples: take them apart, or join them with sox")
         by_sndfile = samples is not None and not samples.is_mpeg
         if samples is not None:
             patches = {start + place: patch for place, patch in samples.patches.items()}
