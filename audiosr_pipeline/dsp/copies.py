@@ -100,6 +100,8 @@ def _start(spectra: np.ndarray, shift: float, high: float) -> float:
     """The lowest frequency from which on, up to `high`, what lies `shift` lower has the same phases."""
     move, width, stop = round(shift / BIN_HZ), round(NARROW_HZ / BIN_HZ), round(high / BIN_HZ)
     phases = _phases(spectra, move, stop)
+    if not len(phases):
+        return high
     product = np.cumsum(np.pad(phases[:, move:] * phases[:, : stop - move].conj(), ((0, 0), (1, 0))), axis=1)
     coherence = (np.abs(product[:, width:] - product[:, :-width]) ** 2).mean(0) / width**2
     other = np.flatnonzero(coherence < (coherence.max() + 2 * CHANCE) / 3)

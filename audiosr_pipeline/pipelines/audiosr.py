@@ -105,7 +105,7 @@ LONGER_FADES_S = (0.01, 0.02, 0.04, 0.08)
 # How sharply the low band is cut out to be measured.
 MEASURED_TRANSITION_HZ = 10.0
 # By how much a new band is lowered at most so that the low band is kept.
-MOST_LOWERED_DB = 12.0
+MOST_LOWERED_DB = 24.0
 MOST_EXCESS_DB = 30.0
 # They are scaled to unit variance.
 LARGEST_LATENT = 1_000.0
@@ -845,7 +845,7 @@ class AudioSRPipeline(DiffusionPipeline):
             for channel, gate in self._gates(prepared, FADE_S):
                 places = joined[channel], new_band[channel]
                 replace_low_band(new_band[channel], audio[channel], found.bandwidth, gate, out=places)
-            notes += self._limit(joined, new_band, found.bandwidth, settings)
+            notes += self._limit(joined, new_band, prepared, settings)
             note, error_db = self._keep_low_band(joined, new_band, prepared)
             notes += note
             measured = {
@@ -904,13 +904,14 @@ class AudioSRPipeline(DiffusionPipeline):
         return notes, error_db
 
     def _limit(
-        self, joined: np.ndarray, new_band: np.ndarray, bandwidth: float, settings: dict[str, Any]
+        self, joined: np.ndarray, new_band: np.ndarray, prepared: PreparedClip, settings: dict[str, Any]
     ) -> tuple[str, ...]:
         """Lowers the new band, in place, where it is louder than natural; returns a note if it was.
 
         Raises:
             ValueError: If it is louder by more than 30 dB: what was generated then is no sound.
         """
+        bandwidth = prepared.inspection.bandwidth
         excess = level_excess(new_band, joined, bandwidth, self.sampling_rate)
         most = float(excess.max())
         if most > MOST_EXCESS_DB:
@@ -919,13 +920,12 @@ class AudioSRPipeline(DiffusionPipeline):
         if most == 0:
             return ()
         joined -= new_band
-        for channel in range(len(new_band)):
-            own = slice(channel, channel + 1)
+        for own, gate in self._gates(prepared, FADE_S):
             taken = new_band[own].copy()
             lower(new_band[own], excess, self.sampling_rate)
             taken -= new_band[own]
-            # A gain that changes leaves traces below the band.
-            new_band[own] += split_bands(taken, bandwidth)
+            # A gain that changes leaves traces below the band, but none in silence.
+            new_band[own] += gate * split_bands(taken, bandwidth)
         joined += new_band
         seconds = np.count_nonzero(excess) * BLOCK_S
         return (

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from audiosr_pipeline.dsp import copies
 from audiosr_pipeline.dsp.copies import find_copy, is_gsm
 from audiosr_pipeline.dsp.cutoff import find_band_edge
 from audiosr_pipeline.dsp.resample import resample
@@ -57,3 +58,7 @@ def test_every_third_sample_of_8_khz_repeats_the_spectrum():
     assert is_gsm(resample(stuffed, 8_000, 48_000))
     assert not is_gsm(resample(audio, 8_000, 48_000))
     assert find_band_edge(resample(stuffed, 8_000, 48_000)).is_gsm
+
+
+def test_without_a_dense_frame_a_copy_begins_nowhere():
+    assert copies._start(np.zeros((3, 600), np.complex64), shift=1_000.0, high=8_000.0) == 8_000.0

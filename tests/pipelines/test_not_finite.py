@@ -144,6 +144,19 @@ def test_a_new_band_that_is_too_loud_is_lowered_and_noted(pipe):
     assert 5 < 20 * np.log10(levels[1][burst].std() / levels[0][burst].std()) < 20
 
 
+def test_what_is_lowered_leaves_no_trace_in_silence(pipe):
+    audio = noise(0.5, 16_000, tilt_db=0.0)[0]
+    audio[3_200:4_800] = 0
+    loud = noise(0.5, amplitude=0.1)
+    loud[:, 8_000:9_600] *= 30
+    pipe.vocoder = Playback(loud)
+    out = pipe(audio, 16_000, cutoff_freq=6_000, generator=seeded())
+    assert any("louder than natural" in note for note in out.reports[0].notes)
+    assert out.generated[0, :9_000].any()
+    # The silence, less its fades of 5 ms and the ringing of the resampler.
+    assert not out.generated[0, 9_600 + 960 : 14_400 - 960].any()
+
+
 def test_what_is_louder_by_far_is_an_error(pipe):
     pipe.vocoder = Playback(1_000 * noise(0.4))
     with pytest.raises(ValueError, match=r"what was generated is up to \d\d dB louder .* guidance_scale=3.5"):
