@@ -16,9 +16,9 @@ from diffusers import ModelMixin
 from diffusers.utils.torch_utils import randn_tensor
 from torch import Tensor
 
-from audiosr_pipeline.cli import Parser
 from audiosr_pipeline.cli.arguments import UsageError
 from audiosr_pipeline.cli.messages import complain
+from audiosr_pipeline.cli.program import Parser
 from audiosr_pipeline.cli.train import add_part, run
 from audiosr_pipeline.models.feature_extractor import MelFeatureExtractor
 from audiosr_pipeline.training.cliff import continue_band
