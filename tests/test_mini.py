@@ -145,14 +145,19 @@ def test_a_click_nearby_does_not_change_the_level(mini):
 
 
 def test_a_trace_of_noise_in_one_channel_does_not_make_the_new_band_wide(mini):
-    """A centred voice, and -70 dBFS of noise in the right channel alone: side 20 dB or more below mid, as centred."""
+    """A centred voice between digital silences, and a trace of noise in the right channel alone.
+
+    The side is 35 dB or more below the middle: -65 dB at -96 dBFS, -41 dB at -70 dBFS.
+    """
     speech = speech_like(1.5, 16_000)
-    noise = 10 ** (-70 / 20) * np.random.default_rng(0).standard_normal(speech.shape)
-    stereo = np.concatenate([speech, speech + noise]).astype(np.float32)
-    left, right = mini([stereo], 16_000, generator=torch.Generator().manual_seed(0)).generated[0]
-    everything = slice(None)
-    assert level_at(left - right, everything) - level_at(left + right, everything) < -20
-    assert abs(level_at(left, everything) - level_at(right, everything)) < 0.5
+    speech[:, 5_000:10_000] = 0
+    trace = np.random.default_rng(0).standard_normal(speech.shape)
+    for level_db in (-96, -70):
+        stereo = np.concatenate([speech, speech + 10 ** (level_db / 20) * trace]).astype(np.float32)
+        left, right = mini([stereo], 16_000, generator=torch.Generator().manual_seed(0)).generated[0]
+        everything = slice(None)
+        assert level_at(left - right, everything) - level_at(left + right, everything) < -35
+        assert abs(level_at(left, everything) - level_at(right, everything)) < 0.2
 
 
 def test_no_line_and_no_blocks_in_the_new_band(mini):

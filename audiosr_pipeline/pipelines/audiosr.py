@@ -567,22 +567,20 @@ class AudioSRPipeline(DiffusionPipeline):
         inspection = inspect_clip(clip, audio, cutoff_freq, on_full_band)
         if inspection.action != "enhanced":
             return PreparedClip(clip, audio, inspection)
-        continued = self._continue(clip, audio.shape[-1])
-        gain = local_gain(continued, self.feature_extractor.peak, self.sampling_rate)
         components = find_components(audio, inspection.cutoff_freq, self.sampling_rate)
-
-        def mel_of(index: int) -> Tensor:
-            component = components.component(continued, index)[None]
-            return self.feature_extractor(self._lowpassed(component, inspection.cutoff_freq, gain))
-
+        continued = self._continue(clip, components, audio.shape[-1])
+        gain = local_gain(continued, self.feature_extractor.peak, self.sampling_rate)
         # One after another: the waveforms in between take 230 MB for ten minutes of stereo.
-        mel = torch.cat([mel_of(index) for index in range(len(components.unmixing))])
+        lowpassed = (self._lowpassed(component[None], inspection.cutoff_freq, gain) for component in continued)
+        mel = torch.cat([self.feature_extractor(component) for component in lowpassed])
         return PreparedClip(clip, audio, inspection, gain, components, mel)
 
-    def _continue(self, clip: Clip, num_samples: int) -> np.ndarray:
-        """A clip of `num_samples` at 48 kHz, centred, without abrupt ends, with margins, as the networks need it.
+    def _continue(self, clip: Clip, components: Components, num_samples: int) -> np.ndarray:
+        """A clip's components `(components, ...)` at 48 kHz, centred, without abrupt ends, as the networks need them.
 
-        What stops is continued at the clip's own rate: resampling makes an end that is cut off ring.
+        They have margins before and after `num_samples`. What stops is continued at the clip's own rate: resampling
+        makes an end that is cut off ring. And it is continued component by component: where one channel is digitally
+        silent and another is not, what is made to fill the silence would be heard in both.
         """
         multiple = self.frame_multiple * self.frame_samples
         num_samples = -(-(num_samples + 2 * self.margin_samples) // multiple) * multiple
@@ -591,8 +589,9 @@ class AudioSRPipeline(DiffusionPipeline):
         step = clip.sampling_rate // divisor
         num_steps = math.ceil((self.margin_samples / self.sampling_rate + RESAMPLER_S) * clip.sampling_rate / step)
         last = math.ceil((num_samples / self.sampling_rate + RESAMPLER_S) * clip.sampling_rate)
-        continued = continue_sound(clip.audio, num_steps * step, last - clip.audio.shape[-1], clip.sampling_rate)
-        continued -= clip.audio.mean(-1, keepdims=True)
+        audio = np.stack([components.component(clip.audio, index) for index in range(len(components.unmixing))])
+        continued = continue_sound(audio, num_steps * step, last - audio.shape[-1], clip.sampling_rate)
+        continued -= audio.mean(-1, keepdims=True)
         first = num_steps * self.sampling_rate // divisor - self.margin_samples
         return resample(continued, clip.sampling_rate, self.sampling_rate)[:, first : first + num_samples]
 
@@ -780,9 +779,8 @@ class AudioSRPipeline(DiffusionPipeline):
         edges = self.feature_extractor.mel_edges
         heard: Tensor | None = None
         if isinstance(self.vocoder, BandwidthExtensionVocoder):
-            continued = self._continue(prepared.clip, prepared.audio.shape[-1])
-            parts = [prepared.components.component(continued, row)[None] for row in range(len(mel))]
-            heard = torch.cat([self._lowpassed(part, cutoff_freq, prepared.gain) for part in parts])
+            continued = self._continue(prepared.clip, prepared.components, prepared.audio.shape[-1])
+            heard = torch.cat([self._lowpassed(part[None], cutoff_freq, prepared.gain) for part in continued])
 
         def vocoded() -> Iterator[Tensor]:
             for window in self.progress_bar(windows):

@@ -109,6 +109,19 @@ def test_every_channel_keeps_its_own_low_band():
         assert correlation[0, 1] > 0.99
 
 
+def test_what_fills_one_channels_silence_is_not_given_to_the_other(tiny_pipeline):
+    """A voice in both channels, then silence in the left and faint noise in the right: as quiet as that noise."""
+    voice = noise(1.0, 16_000, 0, tilt_db=-3)
+    stereo = np.concatenate([voice, voice])
+    stereo[:, 8_000:] = 0
+    stereo[1] += 1e-3 * noise(1.0, 16_000, 1)[0]
+    mel = tiny_pipeline.preprocess(Clip(stereo, 16_000, False)).mel
+    (alone,) = tiny_pipeline.preprocess(Clip(stereo[1:], 16_000, False)).mel
+    silent = slice(len(alone[0]) * 3 // 4, len(alone[0]) - 20)
+    # Half of the noise is in the middle: -6 dB, 0.69 nepers.
+    assert abs((alone[0, silent, 20:100] - mel[0, 0, silent, 20:100]).mean() - np.log(2)) < 0.15
+
+
 def test_panning_is_kept_where_it_can_be_heard():
     """A vocoder that follows its mel: a signal that is 12 dB softer on the right is so in the new band too."""
 
