@@ -44,8 +44,8 @@ REPEAT_EVERY, ALONE_EVERY = 8, 12
 BATCH_TOLERANCE = 1e-4
 # The largest difference below the band edge, which is measured on clips with a few frames of an STFT.
 LOW_BAND_ERROR_DB, SHORTEST_S = -50.0, 0.1
-# Of the whole power, in the low band: less is what filters leave. And what is "next to nothing" there, in a report.
-LEAST_LOW_BAND, NEXT_TO_NOTHING = 1e-8, 1e-2
+# Of the whole power, in the low band: less is what filters leave. A report then says how little there is.
+LEAST_LOW_BAND, LEAST_LOW_POWER = 1e-8, 1e-2
 # Digital silence of this length is silent in the new band too, less a margin for a fade of 5 ms and for what resampling
 # leaves: at low rates so many periods of their Nyquist frequency.
 SILENCE_S, MARGIN_S, FADE_S, RINGING_PERIODS = 0.08, 0.03, 0.005, 60
@@ -160,6 +160,9 @@ def _documented_refusal(case: Case, message: str) -> str | None:
         return "refused, too short for a sample at 48 kHz" if 0 in lengths else None
     if "full band" in message:
         return "refused, full band" if case.arguments["on_full_band"] == "error" else None
+    if "louder than natural sound" in message:
+        # Guidance makes what it amplifies as loud as it likes, and random networks give it anything.
+        return "refused, too loud with guidance" if case.arguments.get("guidance_scale", 1) > 1 else None
     class_name, _ = SCHEDULERS[case.scheduler]
     return "refused, the scheduler can't" if case.scheduler != "DDIM" and class_name in message else None
 
@@ -215,7 +218,7 @@ def _broken_by_clip(
         yield "silence was enhanced"
     if is_enhanced:
         error, low, whole = _powers_below(report.bandwidth - 250, audio - own, own)
-        is_faint = low < NEXT_TO_NOTHING * whole and any("next to nothing" in note for note in report.notes)
+        is_faint = low < LEAST_LOW_POWER * whole and any("of its power there" in note for note in report.notes)
         if report.low_band_error_db > LOW_BAND_ERROR_DB and not is_faint:
             yield f"low_band_error_db is {report.low_band_error_db:.1f}"
         if own.shape[-1] >= SHORTEST_S * 48_000 and low > LEAST_LOW_BAND * whole and not is_faint:

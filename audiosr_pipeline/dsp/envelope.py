@@ -11,8 +11,9 @@ from audiosr_pipeline.dsp.low_band import num_low_mels
 NUM_BESIDE = 6
 # In nepers: 3 dB. In nine of ten recordings the level rises by less across 8 kHz, and in three of four across 4 kHz.
 HIGHEST_RISE = 0.345
-# Frames of 10 ms over which a level is averaged: odd.
-LEVEL_FRAMES = 251
+# Frames of 10 ms over which a level is averaged: odd. On validation recordings, longer means (51, 251) leave a gap above
+# the cutoff in quiet frames, because loud ones decide for all.
+LEVEL_FRAMES = 7
 # Mel bins below the cutoff whose levels the model is to meet, and bins above it that are moved with them.
 NUM_MATCHED, NUM_FADED = 4, 12
 # The mel bins of a latent, and by how much the mean level of such a band may be below that of the band under it, in
@@ -24,7 +25,7 @@ FALL_FRAMES = 5
 
 
 def limit_rise(mel: Tensor, input_mel: Tensor, cutoff_freq: float, mel_edges: np.ndarray) -> None:
-    """Lowers, in place, a generated band that begins more than 3 dB louder than the input ends, averaged over 2.5 s.
+    """Lowers, in place, a generated band that begins more than 3 dB louder than the input ends, averaged over 70 ms.
 
     A sound whose own spectrum falls towards its band edge looks like one that a gentle filter has made fall, and the
     model makes up for the filter. What is too much is taken off at the cutoff, and less and less of it up to an octave
@@ -94,7 +95,7 @@ def _beside(cutoff_freq: float, mel_edges: np.ndarray, num_below: int, num_above
 
 
 def _mean_level(mel: Tensor) -> Tensor:
-    """Level of the mean power of mel bins over rows and 2.5 s about each frame, in nepers: `(num_frames,)`."""
+    """Level of the mean power of mel bins over rows and 70 ms about each frame, in nepers: `(num_frames,)`."""
     power = (2 * mel).exp().mean((0, 1, 3))
     length = min(LEVEL_FRAMES, 2 * len(power) - 1)
     mean = avg_pool1d(power[None, None], length, stride=1, padding=length // 2, count_include_pad=False)[0, 0]

@@ -101,11 +101,15 @@ RESAMPLER_S = 0.01
 LARGEST_ERROR = 1e-5
 # Measured with another window it may be a little more: the fades are chosen for half of it.
 AIMED_ERROR = LARGEST_ERROR / 2
+# Above it, the new band is lowered.
+TOLERATED_ERROR = LARGEST_ERROR / 1.4
 LONGER_FADES_S = (0.01, 0.02, 0.04, 0.08)
 # How sharply the low band is cut out to be measured.
 MEASURED_TRANSITION_HZ = 10.0
 # By how much a new band is lowered at most so that the low band is kept.
 MOST_LOWERED_DB = 24.0
+# And by how much less of the input's own is taken out above the band edge.
+MOST_KEPT_DB = 6.0
 MOST_EXCESS_DB = 30.0
 # They are scaled to unit variance.
 LARGEST_LATENT = 1_000.0
@@ -868,7 +872,8 @@ class AudioSRPipeline(DiffusionPipeline):
         """Changes both, in place, until the low band differs from the input by -50 dB or less.
 
         A fade leaves traces beside its band, the fewer the longer it is: where a loud band lies above a faint one, 5 ms
-        are too short. In silence, fades can't be longer: there the new band is lowered.
+        are too short. In silence, fades can't be longer: there the new band is lowered, and if what the input has above
+        its edge leaves such traces, some of it stays.
 
         Returns:
             A note if it was, or if that isn't enough, and the difference in dB.
@@ -886,18 +891,29 @@ class AudioSRPipeline(DiffusionPipeline):
                 join_bands(new_band[channel], audio[channel], bandwidth, gate, out=joined[channel])
             error_power, own_power = self._low_band_powers(joined, prepared)
         notes: tuple[str, ...] = ()
-        if LARGEST_ERROR < error_power / max(own_power, 1e-30) <= LARGEST_ERROR * 10 ** (MOST_LOWERED_DB / 10):
+        if TOLERATED_ERROR < error_power / max(own_power, 1e-30) <= LARGEST_ERROR * 10 ** (MOST_LOWERED_DB / 10):
             lowered_db = _ratio_db(error_power, AIMED_ERROR * own_power)
             joined -= new_band
             new_band *= np.float32(10 ** (-lowered_db / 20))
             joined += new_band
             error_power, own_power = self._low_band_powers(joined, prepared)
             notes = (f"the new band was lowered by {lowered_db:.0f} dB: its fades would reach into the low band",)
+        if TOLERATED_ERROR < error_power / max(own_power, 1e-30) <= LARGEST_ERROR * 10 ** (MOST_KEPT_DB / 10):
+            # Then what the input has above its edge leaves these traces, where it is taken out.
+            share = np.float32((AIMED_ERROR * own_power / error_power) ** 0.5)
+            joined -= audio
+            joined *= share
+            joined += audio
+            new_band *= share
+            error_power, own_power = self._low_band_powers(joined, prepared)
+            notes += (
+                f"only {share:.0%} of what is above the band edge was replaced: more would reach into the low band",
+            )
         error_db = _ratio_db(error_power, own_power)
         if error_power > LARGEST_ERROR * own_power:
             notes += (
-                f"the low band differs from the input by {error_db:.0f} dB, more than -50: the input has next to "
-                f"nothing there, {_ratio_db(own_power, power):.0f} dB of its power",
+                f"the low band differs from the input by {error_db:.0f} dB, more than -50: the input has "
+                f"{_ratio_db(own_power, power):.0f} dB of its power there",
             )
         return notes, error_db
 

@@ -38,9 +38,11 @@ def test_a_band_that_begins_louder_is_lowered_less_and_less_up_to_an_octave_abov
     limit_rise(mel, flat_mel(0.0), cutoff_freq, MEL_EDGES)
     lowered = 2.0 - (mel - flat_mel(0.0))
     low, high = (num_low_mels(freq, MEL_EDGES) for freq in (cutoff_freq, 2 * cutoff_freq))
-    # The same at all times and in all channels.
-    assert (lowered - lowered[:1, :, :1]).abs().max() < 1e-5
-    course = lowered[0, 0, 0]
+    # The same in all channels, and, but for the mean at a sloping level's ends (0.1 per frame), at all times.
+    assert (lowered - lowered[:1]).abs().max() < 1e-5
+    inner = lowered[0, 0, 3:-3]
+    assert (inner - inner[:1]).abs().max() < 1e-5
+    course = inner[0]
     assert float(course[low]) == pytest.approx(2.0 - HIGHEST_RISE, abs=1e-5)
     assert (course[low:high].diff() < 0).all()
     assert course[:low].abs().max() < 1e-6 and course[high:].abs().max() < 1e-6
@@ -72,12 +74,12 @@ def test_without_a_band_on_each_side_nothing_is_compared(cutoff_freq):
     assert torch.equal(mel, flat_mel(5.0))
 
 
-def test_what_a_loud_passage_has_too_much_is_not_taken_from_a_quiet_one_five_seconds_away():
+def test_what_a_loud_passage_has_too_much_is_not_taken_from_a_quiet_one_a_tenth_of_a_second_away():
     own, mel = torch.zeros(2, 1, 1, 1_000, 256)
     mel[:, :, :200] += 2.0
     before = mel.clone()
     limit_rise(mel, own, 8_000, MEL_EDGES)
-    assert torch.equal(mel[:, :, 400:], before[:, :, 400:])
+    assert torch.equal(mel[:, :, 210:], before[:, :, 210:])
     low = num_low_mels(8_000, MEL_EDGES)
     assert mel[0, 0, 0, low] == pytest.approx(HIGHEST_RISE, abs=1e-4)
 

@@ -125,6 +125,17 @@ def test_what_is_lowered_for_the_low_band_s_sake_is_reported(monkeypatch):
         assert report.low_band_error_db < -50
 
 
+def test_what_cannot_be_replaced_without_a_trace_stays_and_is_reported():
+    """Above 4.7 kHz a single sample has most of its power, and all of it within 5 ms: there is no longer fade."""
+    pipe = build_tiny_pipeline(default_num_inference_steps=1)
+    audio = np.zeros(9_954, np.float32)
+    audio[4_000] = 0.01
+    out = pipe(audio, 48_000, cutoff_freq=4_728)
+    (report,) = out.reports
+    assert exact_error_below_db(out.audios, audio[None], report.bandwidth - 250) < -50
+    assert report.low_band_error_db < -50 and any("of what is above the band edge" in note for note in report.notes)
+
+
 def as_the_networks_see_it(audio: np.ndarray, pipe, prepared) -> np.ndarray:
     """With margins, which are silent here, and at the gain of a prepared clip."""
     padded = np.pad(audio, ((0, 0), (pipe.margin_samples, pipe.margin_samples)))
