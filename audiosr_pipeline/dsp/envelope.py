@@ -11,7 +11,7 @@ from audiosr_pipeline.dsp.low_band import num_low_mels
 NUM_BESIDE = 6
 # In nepers: 3 dB. In nine of ten recordings the level rises by less across 8 kHz, and in three of four across 4 kHz.
 HIGHEST_RISE = 0.345
-# Frames of 10 ms over which a level is averaged: odd. On validation recordings, longer means (51, 251) leave a gap above
+# Frames of 10 ms over which a level is averaged: odd. On validation recordings, means over 51 or 251 leave a gap above
 # the cutoff in quiet frames, because loud ones decide for all.
 LEVEL_FRAMES = 7
 # Mel bins below the cutoff whose levels the model is to meet, and bins above it that are moved with them.
