@@ -117,19 +117,19 @@ def test_no_burst_where_a_clip_starts_or_ends_or_falls_silent(mini, name):
     with_gap[6_400:9_600] = 0
     generators = [torch.Generator().manual_seed(0) for _ in range(5)]
     *ended, gap = mini([*clips, with_gap], 16_000, generator=generators).generated
-    # 8 dB: the last 5 ms are a fade (1 dB), and one seed's level wanders by up to 6 dB within so short a clip. A clip
-    # that is padded with zeros ends in a burst of 13 to 20 dB.
+    # 5 dB: the last 5 ms are a fade (1 dB), and from seed to seed, 15 ms of noise wander by up to 3.6 dB. A clip that is
+    # padded with zeros ends in a burst of 13 to 20 dB.
     for new_band in ended:
         body = level_at(new_band, slice(4_800, -4_800))
-        assert abs(level_at(new_band, slice(None, 720)) - body) < 8
-        assert abs(level_at(new_band, slice(-720, None)) - body) < 8
+        assert abs(level_at(new_band, slice(None, 720)) - body) < 5
+        assert abs(level_at(new_band, slice(-720, None)) - body) < 5
     body = level_at(gap, slice(4_800, 17_000))
-    assert abs(level_at(gap, slice(19_200 - 720, 19_200)) - body) < 8
-    assert abs(level_at(gap, slice(28_800, 28_800 + 720)) - body) < 8
+    assert abs(level_at(gap, slice(19_200 - 720, 19_200)) - body) < 5
+    assert abs(level_at(gap, slice(28_800, 28_800 + 720)) - body) < 5
 
 
 def test_a_click_nearby_does_not_change_the_level(mini):
-    """Of full scale, half a second after faint speech. 3 dB: two seeds' mean scatters by 1 dB about the wanted 2."""
+    """Of full scale, half a second after faint speech: within 1 dB."""
     speech = 0.1 * speech_like(1.5, 16_000)[0]
     after = np.zeros(12_000, np.float32)
     click = after.copy()
@@ -141,7 +141,7 @@ def test_a_click_nearby_does_not_change_the_level(mini):
             for seed in (0, 1)
         ]
         levels.append(np.mean([level_at(band, slice(0, 72_000)) for band in bands]))
-    assert abs(levels[1] - levels[0]) < 3
+    assert abs(levels[1] - levels[0]) < 1
 
 
 def test_a_trace_of_noise_in_one_channel_does_not_make_the_new_band_wide(mini):
