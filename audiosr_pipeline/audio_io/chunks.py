@@ -4,17 +4,22 @@ A program that writes to a pipe can't go back to fill in lengths, and one that d
 so far, or about the most that there can be. Then the samples go on to the end of the file.
 """
 
+import re
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import BinaryIO
 
+from audiosr_pipeline.audio_io.signatures import (
+    FOLLOWED,
+    MOST_PADDING,
+    W64_RIFF,
+    begins_at,
+    contains,
+    read_at,
+)
 from audiosr_pipeline.audio_io.window import Window
 
 W64_TAIL = bytes.fromhex("f3acd3118cd100c04f8edb8a")
-W64_RIFF = b"riff" + bytes.fromhex("2e91cf11a5d628db04c10000")
-# Padding to whole blocks of a disk, with zeros, is no audio.
-MOST_PADDING = 2**16
 # What stands in 32-bit lengths that were never filled in: about 2^31 or 2^32, in sox's AIFF 0x7f000000.
 UNKNOWN_LENGTHS = ((0x7F00_0000, 0x7F00_0400), (0x7FFF_0000, 0x8000_0000), (0xFFFF_0000, 0xFFFF_FFFF))
 MPEG_TAGS = (0x50, 0x55)
@@ -28,8 +33,23 @@ BIT_STREAMS = {
     bytes.fromhex("1fffe800"): "DTS",
     bytes.fromhex("72f81f4e"): "AC-3, DTS or another coded stream (IEC 61937)",
 }
+# What a file of each family begins with, behind its length, if a program wrote it to a pipe.
+BEGUN = (b"WAVEfmt ", b"WAVEds64", b"AIFFCOMM", b"AIFCFVER", b"AIFCCOMM", W64_RIFF, b"caff\0\1\0\0desc")
+# Chunks that programs write behind samples.
+TRAILING = re.compile(
+    rb"LIST|id3 |ID3 |bext|iXML|cue |_PMX|JUNK|PAD |smpl|inst|acid|afsp|PEAK|axml|umid|"
+    rb"NAME|AUTH|\(c\) |ANNO|COMT|MARK|INST"
+)
+# Recorders that die, and write no chunks, do so between blocks of at least this many bytes.
+SMALLEST_BLOCK = 512
 # Frames of DTS are at most this long, in bytes of 16 bits.
 LONGEST_FRAME = 2**15
+
+
+PROBLEMS = {
+    "file": FOLLOWED,
+    "samples": "holds samples in two chunks, of which decoders read one: take them apart, or join them in one chunk",
+}
 
 
 @dataclass(frozen=True)
@@ -71,20 +91,22 @@ class Samples:
         found_bytes: How much of it is there.
         patches: What the header should be, by position: see `Window`.
         is_mpeg: Whether a WAV file holds MPEG audio, such as MP3.
+        problem: Why they can't be read, or not all that the file holds; "" if they can.
         start: Where a header that is put in front stands in for what comes before.
         prefix: That header, if there is one.
-        is_followed: Whether another file of such a family stands behind the samples.
-        bit_stream: What is coded in samples that are no sound, as for a digital output; "" for sound.
+        end: Where what is to be read of the file ends; None if that is the file's end.
+        said_bytes: What the header says of their length, if they seem to go on behind it; else None.
     """
 
     promised_bytes: int | None
     found_bytes: int
     patches: dict[int, bytes] = field(default_factory=dict)
     is_mpeg: bool = False
-    bit_stream: str = ""
+    problem: str = ""
     start: int = 0
     prefix: bytes = b""
-    is_followed: bool = False
+    end: int | None = None
+    said_bytes: int | None = None
 
 
 def family_of(head: bytes) -> _Family | None:
@@ -100,7 +122,7 @@ def family_of(head: bytes) -> _Family | None:
     return CAF if head[:4] == b"caff" else None
 
 
-def find_samples(file: BinaryIO | Window, size: int) -> Samples | None:
+def find_samples(file: Window, size: int) -> Samples | None:
     """Finds the samples of a file of a known family; None if it has no chunk for them.
 
     Args:
@@ -122,30 +144,44 @@ def find_samples(file: BinaryIO | Window, size: int) -> Samples | None:
     file.seek(chunks.get(b"fmt ", (0, 0))[0])
     is_mpeg = family is RIFF and b"fmt " in chunks and struct.unpack("<H", file.read(2))[0] in MPEG_TAGS
     has_ds64 = head[:4] in (b"RF64", b"BW64") and b"ds64" in chunks
-    promised: int | None = length
     if has_ds64 and length == 0xFFFF_FFFF:
         file.seek(chunks[b"ds64"][0] + 8)
-        promised = struct.unpack("<Q", file.read(8))[0]
-    assert promised is not None
-    bit_stream = _bit_stream(file, start + family.preamble)
+        length = struct.unpack("<Q", file.read(8))[0]
+    problem = _bit_stream(file, start + family.preamble)
     available = size - start
-    if promised < available and _is_file(file, family, start + promised):
-        return Samples(promised, promised, {}, is_mpeg, bit_stream, is_followed=True)
-    if promised > available and _is_unknown(promised, family):
-        promised = None
-    elif promised < available and _is_audio(file, family, start + promised, size):
-        promised = None
-    if promised is not None:
-        found = min(promised, available)
-        return Samples(max(0, promised - family.preamble), max(0, found - family.preamble), {}, is_mpeg, bit_stream)
-    if family is RIFF and not has_ds64 and available > MOST_WAV_BYTES and b"fmt " in chunks:
-        header = _rf64_header(file, chunks[b"fmt "], available)
-        return Samples(None, available, {}, is_mpeg, bit_stream, start, header)
+    said: int | None = None
+    is_known = length <= available or not _is_unknown(length, family)
+    whole = _end_of_whole(file, family) if family in (RIFF, RIFX) and not has_ds64 else None
+    if whole is not None and start < whole < start + length - 1 and is_known:
+        # One of the two lengths is wrong.
+        tail = _find_tail(file, family, whole, size)
+        if tail == "nothing" and read_at(file, whole, 1) != b"\0":
+            length = whole - start
+        said = whole - start if tail == "unknown" else None
+    if length < available:
+        tail = _find_tail(file, family, start + length, size)
+        problem = PROBLEMS.get(tail, problem)
+        if tail == "unknown":
+            is_known, said = False, length - family.preamble if length > family.preamble else None
+    if is_known:
+        # libsndfile takes what follows for samples of W64, and a second chunk of WAV's in place of the first.
+        end = start + length if family is not AIFF and length < available else None
+        promised, found = (max(0, num_bytes - family.preamble) for num_bytes in (length, min(length, available)))
+        return Samples(promised, found, {}, is_mpeg, problem, end=end, said_bytes=said)
+    end = None
+    if said is None:
+        end = _trailing_chunks(file, family, start, size)
+        problem = problem or (FOLLOWED if contains(file, BEGUN, start) else "")
+    size = size if end is None else end
+    if family is RIFF and not has_ds64 and size - start > MOST_WAV_BYTES and b"fmt " in chunks:
+        header = _rf64_header(file, chunks[b"fmt "], size - start)
+        return Samples(None, size - start, {}, is_mpeg, problem, start, header, end, said)
     patches = _patches(file, family, chunks, has_ds64, size)
-    return Samples(None, available - family.preamble, patches, is_mpeg, bit_stream)
+    found = size - start - family.preamble
+    return Samples(None, found, patches, is_mpeg, problem, end=end, said_bytes=said)
 
 
-def without_repeated_headers(file: BinaryIO, size: int) -> tuple[int, int]:
+def without_repeated_headers(file: Window, size: int) -> tuple[int, int]:
     """The first and the last byte that count of a file of a known family whose header stands in it several times.
 
     A program that goes back to write the header once more, into a pipe, writes it behind what is there: sox does, to
@@ -178,7 +214,7 @@ def without_repeated_headers(file: BinaryIO, size: int) -> tuple[int, int]:
     return first, last
 
 
-def _rf64_header(file: BinaryIO | Window, fmt: tuple[int, int], num_bytes: int) -> bytes:
+def _rf64_header(file: Window, fmt: tuple[int, int], num_bytes: int) -> bytes:
     """The header that a WAV file of more samples than its length field can hold should have."""
     file.seek(fmt[0])
     form = file.read(fmt[1])
@@ -188,17 +224,17 @@ def _rf64_header(file: BinaryIO | Window, fmt: tuple[int, int], num_bytes: int) 
     return struct.pack("<4sI4s", b"RF64", 2**32 - 1, b"WAVE") + ds64 + form + struct.pack("<4sI", b"data", 2**32 - 1)
 
 
-def _bit_stream(file: BinaryIO | Window, start: int) -> str:
-    """What samples are if they are no sound: behind silence they begin as its frames do, and do so again and again."""
+def _bit_stream(file: Window, start: int) -> str:
+    """The problem with samples that are no sound: behind silence they begin as a coder's frames do, again and again."""
     file.seek(start)
     data = file.read(8 * LONGEST_FRAME).lstrip(b"\0")
     for sync, name in BIT_STREAMS.items():
         if data.startswith(sync) and data.count(sync) >= 3:
-            return name
+            return f"its samples are no sound but {name}: decode them first, with: ffmpeg -i FILE OUT.wav"
     return ""
 
 
-def _chunks(file: BinaryIO | Window, family: _Family, position: int, size: int) -> Iterator[tuple[bytes, int, int]]:
+def _chunks(file: Window, family: _Family, position: int, size: int) -> Iterator[tuple[bytes, int, int]]:
     """Name, start and length of each chunk from a position on. The last one may be longer than the file."""
     header_bytes = family.id_bytes + struct.calcsize(family.length)
     while position + header_bytes <= size:
@@ -220,48 +256,79 @@ def _is_unknown(length: int, family: _Family) -> bool:
     return length >= 2**63 - 2**16 or any(low <= length <= high for low, high in UNKNOWN_LENGTHS)
 
 
-def _is_file(file: BinaryIO | Window, family: _Family, position: int) -> bool:
-    """Whether another file begins where the samples end."""
-    for start in (position, position + -position % family.alignment):
-        file.seek(start)
-        if family_of(file.read(40)) is not None:
-            return True
-    return False
+def _find_tail(file: Window, family: _Family, position: int, size: int) -> str:
+    """What follows the samples' promised end.
 
-
-def _is_audio(file: BinaryIO | Window, family: _Family, position: int, size: int) -> bool:
-    """Whether what follows the samples' promised end is more of them, and not chunks, a tag or padding."""
-    file.seek(position)
-    rest = file.read(min(size - position, MOST_PADDING + 1))
+    Returns:
+        "nothing" that is sound, another "file", more "samples" in a chunk of their own, or something "unknown", which
+        may be more samples.
+    """
+    rest = read_at(file, position, MOST_PADDING + 1)
     if len(rest) <= MOST_PADDING and not rest.strip(b"\0"):
-        return False
+        return "nothing"
+    aligned = position + -position % family.alignment
+    if begins_at(file, aligned) or begins_at(file, position):
+        return "file"
     if rest[:3] in (b"TAG", b"ID3") or rest[:8] == b"APETAGEX":
-        return False
+        return "nothing"
+    whole = _end_of_whole(file, family)
     # Some programs forget the byte that makes a chunk's length even.
-    for first in {position + -position % family.alignment, position}:
+    for first in dict.fromkeys((aligned, position)):
         end = first
         for name, start, length in _chunks(file, family, first, size):
+            if name == family.data and length > family.preamble:
+                return "samples"
             if not name[:4].isascii() or not name[:4].decode("ascii").isprintable():
                 break
-            end = start + length
+            end = start + length + -(start + length) % family.alignment
+            if begins_at(file, end):
+                return "file"
+            if whole is not None and abs(end - whole) <= 1:
+                return "nothing"
         # The last chunk, if any, ends where the file does, but for padding.
         if first < end and size - family.alignment <= end <= size + family.alignment:
-            return False
+            return "nothing"
         if end > first and not _rest(file, end, size).strip(b"\0"):
-            return False
-    return True
+            return "nothing"
+    # CAF has no length but that of the samples.
+    is_complete = whole is None or abs(whole - position) < family.alignment
+    if is_complete and size - position < SMALLEST_BLOCK:
+        return "nothing"
+    return "unknown"
 
 
-def _rest(file: BinaryIO | Window, position: int, size: int) -> bytes:
+def _end_of_whole(file: Window, family: _Family) -> int | None:
+    """Where the file ends by its own header, which counts all chunks; None if it doesn't say."""
+    if family is CAF:
+        return None
+    if family is W64:
+        return int(struct.unpack("<Q", read_at(file, 16, 8))[0])
+    return 8 + int(struct.unpack(family.length, read_at(file, 4, 4))[0])
+
+
+def _trailing_chunks(file: Window, family: _Family, start: int, size: int) -> int | None:
+    """Where chunks or a tag begin at the end of a file whose samples are of unknown length; None if none do."""
+    first = max(start, size - MOST_PADDING)
+    data = read_at(file, first, size - first)
+    if data[-128:].startswith(b"TAG"):
+        return size - 128
+    if family not in (RIFF, RIFX, AIFF):
+        return None
+    for match in TRAILING.finditer(data):
+        position = first + match.start()
+        ends = [begin + length for _, begin, length in _chunks(file, family, position, size)]
+        if ends and size <= ends[-1] + 1 <= size + 2:
+            return position
+    return None
+
+
+def _rest(file: Window, position: int, size: int) -> bytes:
     """What follows a position; something other than zeros if it is too much for padding."""
-    if not 0 <= size - position <= MOST_PADDING:
-        return b"?"
-    file.seek(position)
-    return file.read(size - position)
+    return read_at(file, position, size - position) if 0 <= size - position <= MOST_PADDING else b"?"
 
 
 def _patches(
-    file: BinaryIO | Window, family: _Family, chunks: dict[bytes, tuple[int, int]], has_ds64: bool, size: int
+    file: Window, family: _Family, chunks: dict[bytes, tuple[int, int]], has_ds64: bool, size: int
 ) -> dict[int, bytes]:
     """The header of a file whose samples go on to its end."""
     start = chunks[family.data][0]

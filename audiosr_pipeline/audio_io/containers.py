@@ -2,11 +2,15 @@
 
 import os
 import struct
+from collections.abc import Iterator
 from fractions import Fraction
 
 from audiosr_pipeline.audio_io.window import Window
 
+ASF_HEADER = bytes.fromhex("3026b2758e66cf11a6d900aa0062ce6c")
 ASF_FILE_PROPERTIES = bytes.fromhex("a1dcab8c47a9cf118ee400c00c205365")
+# What an MP4 or QuickTime file begins with.
+BOXES = (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip", b"pnot")
 # What AVI has in place of lengths that were never filled in, or more.
 UNKNOWN_LENGTH = 0x3FFF_0000
 EBML_SEGMENT = bytes.fromhex("18538067")
@@ -14,11 +18,10 @@ EBML_SEGMENT = bytes.fromhex("18538067")
 
 def promised_file_bytes(file: Window) -> int | None:
     """Where an MP4, Matroska, ASF or AVI file should end by its own lengths; None if it doesn't say, or is another."""
-    size = file.seek(0, os.SEEK_END)
     file.seek(0)
     head = file.read(4096)
-    if head[4:8] in (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip", b"pnot"):
-        return _end_of_boxes(file, size)
+    if head[4:8] in BOXES:
+        return _end_of_boxes(file)
     if head.startswith(b"\x1a\x45\xdf\xa3"):
         return _end_of_segment(head)
     if head[:4] == b"RIFF" and head[8:12] == b"AVI ":
@@ -70,34 +73,34 @@ def _variable(data: bytes, position: int) -> tuple[int, int]:
 
 def lacks_index(file: Window) -> bool:
     """Whether an MP4 file has no index, without which nothing of it can be read: it was cut, or never finished."""
-    size, position, names = file.seek(0, os.SEEK_END), 0, set()
-    while position + 8 <= size:
-        file.seek(position)
-        header = file.read(16)
-        names.add(header[4:8])
-        length = struct.unpack(">I", header[:4])[0]
-        if length == 1 and len(header) == 16:
-            length = struct.unpack(">Q", header[8:])[0]
-        if length < 8:
-            break
-        position += length
+    names = [name for name, _, _ in top_boxes(file)]
     return b"ftyp" in names and b"moov" not in names
 
 
-def _end_of_boxes(file: Window, size: int) -> int | None:
-    """The end of the last box of an MP4 or QuickTime file."""
-    position = 0
+def top_boxes(file: Window) -> Iterator[tuple[bytes, int, int]]:
+    """Name, position and length of each box of an MP4 file that lies in no other."""
+    size, position = file.seek(0, os.SEEK_END), 0
     while position + 8 <= size:
         file.seek(position)
         header = file.read(16)
         length = struct.unpack(">I", header[:4])[0]
         if length == 1 and len(header) == 16:
             length = struct.unpack(">Q", header[8:])[0]
-        # Zero stands for "to the end", and what isn't a name begins no box.
-        if length < 8 or not header[4:8].strip(b"\xa9").isalnum():
-            return None
+        yield header[4:8], position, length
+        if length < 8:
+            return
         position += length
-    return position
+
+
+def _end_of_boxes(file: Window) -> int | None:
+    """The end of the last box of an MP4 or QuickTime file."""
+    end, length = 0, 0
+    for name, position, length in top_boxes(file):
+        # Zero stands for "to the end", and what isn't a name begins no box.
+        if length < 8 or not name.strip(b"\xa9").isalnum():
+            return None
+        end = position + length
+    return end
 
 
 def _end_of_segment(head: bytes) -> int | None:

@@ -6,6 +6,7 @@ and concat scripts are not among them, and no video decoder.
 """
 
 import math
+import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -19,7 +20,7 @@ from av.stream import Disposition
 
 from audiosr_pipeline.audio_io.containers import musepack_part, promised_duration, promised_file_bytes
 from audiosr_pipeline.audio_io.errors import AudioFileError, damaged
-from audiosr_pipeline.audio_io.mp3 import tagged_length
+from audiosr_pipeline.audio_io.mp3 import missed_tag, tagged_length
 from audiosr_pipeline.audio_io.mp4 import Edit, find_edit
 from audiosr_pipeline.audio_io.window import Window
 
@@ -95,6 +96,7 @@ class FFmpegSource:
         self.path, self.file = path, file
         self.notes: list[str] = []
         self._edit: Edit | None = None
+        self._leave_out_front()
         self._edit = self._find_edit()
         with self._opened() as (container, stream):
             self.kind: str = container.format.name
@@ -108,13 +110,13 @@ class FFmpegSource:
             self.subtype = self._find_subtype(frame)
             self.origin = self._to_samples(stream.start_time or 0, stream)
             # Of what is decoded, the part that is shown.
-            self._first, self._end = self._find_shown(frame.samples)
+            self._first, self._end = self._find_shown(frame.samples, stream)
             self.promised = self._find_promised(container, stream)
             if len(tracks := container.streams.audio) > 1:
                 number = 1 + [track.index for track in tracks].index(stream.index)
                 self.notes.append(f"of {len(tracks)} audio tracks, number {number} was read")
         end = promised_file_bytes(file)
-        self.is_cut = end is not None and end > file.seek(0, 2)
+        self.is_cut = end is not None and end > file.seek(0, os.SEEK_END)
 
     def num_samples(self) -> int:
         """See `Source`."""
@@ -127,6 +129,18 @@ class FFmpegSource:
         # The frames of FLAC are numbered, and need nothing of what comes before. Of other formats neither is sure.
         return self._blocks(start, seek=self.kind == "flac" and start > 0 and self._can_seek(start))
 
+    def _leave_out_front(self) -> None:
+        """Has an MP3 file begin with the tag of its length: FFmpeg takes it for sound if something stands in front."""
+        with self._opened() as (container, stream):
+            if container.format.name != "mp3":
+                return
+            start = None
+            with suppress(av.FFmpegError):
+                packet = next(container.demux(stream))
+                start = missed_tag(self.file, packet.pos, packet.pos + packet.size)
+        if start:
+            self.file = Window(self.file, start, self.file.seek(0, os.SEEK_END))
+
     def _find_edit(self) -> Edit | None:
         """The part of an MP4 file's track that is shown, to the sample; None to leave it to FFmpeg."""
         with self._opened() as (container, stream):
@@ -135,8 +149,11 @@ class FFmpegSource:
             track_id = stream.id
         return find_edit(self.file, track_id)
 
-    def _find_shown(self, samples_per_frame: int) -> tuple[int, int | None]:
+    def _find_shown(self, samples_per_frame: int, stream: Any) -> tuple[int, int | None]:
         """First sample that is shown, and the end of those; None if it is the end of all."""
+        if self.kind == "mp3":
+            length, is_all = tagged_length(self.file, stream.codec_context.frame_size)
+            return 0, length if is_all else None
         if self.kind == "mpc8" and (part := musepack_part(self.file)) is not None:
             first = MUSEPACK_DELAY + part[0]
             return first, first + part[1]
@@ -241,7 +258,7 @@ class FFmpegSource:
     def _frames(self, container: Any, stream: Any, is_middle: bool) -> Iterator[tuple[int, Any]]:
         """Each frame, with the position of the end of the packets so far."""
         failed: av.FFmpegError | None = None
-        end, has_begun = 0, False
+        end, has_begun, packet_bytes = 0, False, 0
         try:
             for packet in container.demux(stream):
                 try:
@@ -251,7 +268,13 @@ class FFmpegSource:
                     may_fail = not has_begun and (is_middle or self.kind in BARE_STREAMS)
                     if not may_fail and not (self.kind in BARE_STREAMS and _is_tag(packet)):
                         failed = error
+                    # What stands behind the last frame is in one packet with it, which then can't be decoded.
+                    if self.kind in ("ac3", "eac3") and has_begun and packet.size > packet_bytes:
+                        raise damaged(
+                            self.path, end - self._first, None, self.sampling_rate, "something else stands behind"
+                        ) from error
                     continue
+                packet_bytes = packet.size or packet_bytes
                 if frames and failed is not None:
                     raise failed
                 if packet.pts is not None:
@@ -305,7 +328,7 @@ class FFmpegSource:
 
     def _find_promised(self, container: Any, stream: Any) -> int | None:
         if self.kind == "mp3":
-            return tagged_length(self.file, stream.codec_context.frame_size)
+            return tagged_length(self.file, stream.codec_context.frame_size)[0]
         if self.kind in BARE_STREAMS:
             return None
         if self._end is not None:

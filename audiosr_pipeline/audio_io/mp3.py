@@ -5,11 +5,16 @@ import re
 import struct
 from dataclasses import dataclass
 
+from audiosr_pipeline.audio_io.mpeg_frames import frame_bytes, holds_frames
+from audiosr_pipeline.audio_io.signatures import after_id3, after_zeros, begins_file, read_at
 from audiosr_pipeline.audio_io.window import Window
 
-# The tag stands where the first frame's samples would: after its header of 4 bytes, and 9 to 36 of zeros.
-LENGTH_TAG = re.compile(rb"\xff[\xe2-\xff].{2,40}?(Xing|Info|VBRI)", re.DOTALL)
+# The tag stands where the first frame's samples would: after its header and a check sum, if it has one, and what says
+# how the samples are coded.
+TAG_NAMES = re.compile(b"Xing|Info|VBRI")
+TAG_PLACES = (13, 15, 21, 23, 36, 38)
 ID3V1_BYTES = 128
+LONGEST_TAG_FRAME = 2_048
 
 
 @dataclass(frozen=True)
@@ -32,15 +37,43 @@ class LengthTag:
 def is_mp3(file: Window) -> bool:
     """Whether a file begins as MP3 with a tag of its length does, which others may by chance."""
     tag = find_length_tag(file, 0)
-    return tag is not None and tag.start == _after_id3(file, 0)
+    return tag is not None and tag.start == after_id3(file, 0)
 
 
-def tagged_length(file: Window, samples_per_frame: int) -> int | None:
-    """The number of samples by the tag of an MP3 file, without delay and padding; None if it has no such tag."""
+def missed_tag(file: Window, first: int, end: int) -> int | None:
+    """Where the frame with the tag begins, if something other than ID3 tags stands in front of it; else None.
+
+    FFmpeg looks for it nowhere else, and passes it over or takes it for sound, and the coder's delay with it.
+
+    Args:
+        file: An MP3 file.
+        first: Where FFmpeg's first packet begins.
+        end: Where it ends.
+    """
+    expected = after_id3(file, 0)
+    start = max(expected, first - LONGEST_TAG_FRAME)
+    tag = _find_tag(read_at(file, start, end - start), start)
+    return None if tag is None or tag.start == expected else tag.start
+
+
+def tagged_length(file: Window, samples_per_frame: int) -> tuple[int | None, bool]:
+    """The number of samples by the tag of an MP3 file, without delay and padding, None if it has no such tag; and
+    whether what follows them is no more MP3, but padding or the like."""
     tag = find_length_tag(file, 0)
     if tag is None or tag.num_frames is None:
-        return None
-    return max(0, tag.num_frames * samples_per_frame - tag.num_trimmed)
+        return None, False
+    length = max(0, tag.num_frames * samples_per_frame - tag.num_trimmed)
+    return length, bool(tag.num_bytes) and not holds_frames(file, tag.start + (tag.num_bytes or 0))
+
+
+def is_followed_by_other(file: Window) -> bool:
+    """Whether a file of another kind, which FFmpeg passes over, stands behind an MP3 file with a tag of its length."""
+    tag = find_length_tag(file, 0)
+    if tag is None or not tag.num_bytes:
+        return False
+    position = _after_tags(file, tag.start + tag.num_bytes)
+    # MP4 begins with zeros.
+    return any(begins_file(read_at(file, start, 64)) for start in (position, position - 3))
 
 
 def find_joined(file: Window) -> list[int]:
@@ -58,20 +91,28 @@ def find_joined(file: Window) -> list[int]:
         position = _after_tags(file, tag.start + tag.num_bytes)
         if position + 4 > size or (following := find_length_tag(file, position)) is None:
             return starts
-        if following.start != _after_id3(file, position):
+        if following.start != after_id3(file, position):
             return starts
         starts.append(position)
 
 
 def find_length_tag(file: Window, position: int) -> LengthTag | None:
     """The tag in the first frame from a position on, behind ID3 tags."""
-    position = _after_id3(file, position)
-    file.seek(position)
-    found = LENGTH_TAG.search(data := file.read(4096))
-    if found is None:
-        return None
-    tag = data[found.start(1) :].ljust(256, b"\0")
-    start = position + found.start()
+    position = after_id3(file, position)
+    return _find_tag(read_at(file, position, 4_096), position)
+
+
+def _find_tag(data: bytes, position: int) -> LengthTag | None:
+    """The first tag in bytes of a file, which stand at a position."""
+    for found in TAG_NAMES.finditer(data):
+        for place in TAG_PLACES:
+            start = found.start() - place
+            if start >= 0 and frame_bytes(data[start : start + 4]) is not None:
+                return _parse(data[found.start() :].ljust(256, b"\0"), position + start)
+    return None
+
+
+def _parse(tag: bytes, start: int) -> LengthTag:
     if tag.startswith(b"VBRI"):
         num_bytes, num_frames = struct.unpack(">II", tag[10:18])
         return LengthTag(start, num_frames, num_bytes, 0)
@@ -85,22 +126,11 @@ def find_length_tag(file: Window, position: int) -> LengthTag | None:
     return LengthTag(start, num_frames, num_bytes, (trimmed >> 12) + (trimmed & 0xFFF))
 
 
-def _after_id3(file: Window, position: int) -> int:
-    """The position after the ID3 tags, of the kind that stands in front."""
-    while True:
-        file.seek(position)
-        head = file.read(10)
-        if head[:3] != b"ID3" or len(head) < 10:
-            return position
-        position += 10 + sum((byte & 0x7F) << shift for byte, shift in zip(head[6:], (21, 14, 7, 0), strict=True))
-        position += 10 if head[5] & 0x10 else 0
-
-
 def _after_tags(file: Window, position: int) -> int:
-    """The position after the tags that stand behind: ID3 of the first kind, and APE."""
+    """The position after what stands behind: ID3 tags of the first kind, those of APE, and padding with zeros."""
     while True:
-        file.seek(position)
-        head = file.read(32)
+        position = after_zeros(file, position)
+        head = read_at(file, position, 32)
         if head[:3] == b"TAG":
             position += ID3V1_BYTES
         elif head[:8] == b"APETAGEX" and len(head) == 32:

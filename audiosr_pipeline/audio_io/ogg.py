@@ -3,7 +3,8 @@
 import struct
 import zlib
 from dataclasses import dataclass, field
-from typing import BinaryIO
+
+from audiosr_pipeline.audio_io.window import Window
 
 CODECS = {
     b"\x01vorbis": "VORBIS",
@@ -46,7 +47,7 @@ class Link:
         self.position = max(self.position, position)
 
 
-def find_links(file: BinaryIO, size: int) -> list[Link]:
+def find_links(file: Window, size: int) -> list[Link]:
     """The links of an Ogg file, in order; bytes that belong to no page are passed over."""
     links: list[Link] = []
     open_streams: set[bytes] = set()
@@ -106,7 +107,7 @@ def _is_sound(header: bytes, lacing: bytes, body: bytes) -> bool:
     return int(f"{mirrored:032b}"[::-1], 2) == struct.unpack("<I", header[22:26])[0]
 
 
-def _next_page(file: BinaryIO, position: int, size: int) -> int:
+def _next_page(file: Window, position: int, size: int) -> int:
     """Where the next page begins, `size` if there is none."""
     while position + HEADER_BYTES <= size:
         file.seek(position)

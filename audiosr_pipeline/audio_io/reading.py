@@ -11,11 +11,14 @@ import soundfile
 
 from audiosr_pipeline.audio_io.chunks import Samples, family_of, find_samples, without_repeated_headers
 from audiosr_pipeline.audio_io.containers import lacks_index, promised_file_bytes
+from audiosr_pipeline.audio_io.continuation import check_continuation
 from audiosr_pipeline.audio_io.errors import AudioFileError, damaged, reason
 from audiosr_pipeline.audio_io.ffmpeg import FFmpegSource, NotRecognisedError
+from audiosr_pipeline.audio_io.headers import find_header_samples, has_header
 from audiosr_pipeline.audio_io.joined import JoinedSource
-from audiosr_pipeline.audio_io.mp3 import find_joined, is_mp3
+from audiosr_pipeline.audio_io.mp3 import find_joined, is_followed_by_other, is_mp3
 from audiosr_pipeline.audio_io.ogg import Link, find_links
+from audiosr_pipeline.audio_io.signatures import FOLLOWED, begins_at, find_start, is_followed, read_at
 from audiosr_pipeline.audio_io.sndfile import check_promise, opened_by_sndfile
 from audiosr_pipeline.audio_io.source import Source
 from audiosr_pipeline.audio_io.window import Window
@@ -150,33 +153,39 @@ def _opened(path: Path | str) -> Iterator[Source]:
 @contextmanager
 def _decoded(path: Path | str, file: BinaryIO, size: int) -> Iterator[Source]:
     """Hands a file to the decoder that reads it best, by what it begins with and never by its name."""
-    whole = Window(file, 0, size)
+    front = find_start(Window(file, 0, size))
+    whole, size = Window(file, front, size), size - front
     head = whole.read(1024)
     if complaint := _other_than_audio(head):
         raise AudioFileError(path, complaint)
+    if is_followed(whole):
+        raise AudioFileError(path, FOLLOWED)
     parts, samples, links = [whole], None, []
-    by_sndfile = head.startswith((b".snd", b"dns.", b"NIST_1A"))
-    if family_of(head) is not None:
-        start, end = without_repeated_headers(file, size)
-        samples = find_samples(Window(file, start, end), end - start)
-        if samples is not None and samples.bit_stream:
-            raise AudioFileError(
-                path,
-                f"its samples are no sound but {samples.bit_stream}: decode them first, with: ffmpeg -i FILE OUT.wav",
-            )
-        if samples is not None and samples.is_followed:
-            raise AudioFileError(path, "another file stands behind its samples: take them apart, or join them with sox")
+    by_sndfile = False
+    if family_of(head) is not None or has_header(head):
+        start, end = (0, size) if has_header(head) else without_repeated_headers(whole, size)
+        find = find_header_samples if has_header(head) else find_samples
+        samples = find(Window(whole, start, end), end - start)
+        if samples is not None and samples.problem:
+            raise AudioFileError(path, samples.problem)
         by_sndfile = samples is not None and not samples.is_mpeg
         if samples is not None:
             patches = {start + place: patch for place, patch in samples.patches.items()}
-            parts = [Window(file, start + samples.start, end, patches, samples.prefix)]
+            end = end if samples.end is None else start + samples.end
+            parts = [Window(whole, start + samples.start, end, patches, samples.prefix)]
     elif head.startswith(b"OggS"):
-        links = find_links(file, size)
+        links = find_links(whole, size)
         by_sndfile = all(link.codecs in (["VORBIS"], ["OPUS"]) for link in links)
-        parts = [Window(file, link.start, link.end) for link in links]
+        parts = [Window(whole, link.start, link.end) for link in links]
+        end = links[-1].end if links else size
+        # A page that was cut is not counted to a link.
+        if begins_at(whole, end) and read_at(whole, end, 4) != b"OggS":
+            raise AudioFileError(path, FOLLOWED)
     elif is_mp3(whole):
         starts = find_joined(whole)
-        parts = [Window(file, start, end) for start, end in zip(starts, [*starts[1:], size], strict=True)]
+        if is_followed_by_other(Window(whole, starts[-1], size)):
+            raise AudioFileError(path, FOLLOWED)
+        parts = [Window(whole, start, end) for start, end in zip(starts, [*starts[1:], size], strict=True)]
     if not parts:
         raise AudioFileError(path, _unreadable(path, head, ["no Ogg stream begins in it"]))
 
@@ -202,11 +211,17 @@ def _open_part(
                     promised = round(found * samples.promised_bytes / max(1, samples.found_bytes))
                     raise damaged(path, found, promised, source.sampling_rate)
                 return source
+            notes = []
+            if samples is not None and samples.said_bytes is not None:
+                # By itself, because not all of what it reads can be read again.
+                with opened_by_sndfile(path, part, False) as probe:
+                    notes.append(check_continuation(path, probe, samples.said_bytes / samples.found_bytes))
             opened = stack.enter_context(opened_by_sndfile(path, part, _has_vorbis_order(part)))
             # By chance anything looks like MP3 somewhere.
             if by_sndfile or not opened.subtype.startswith("MPEG"):
                 if not head.startswith(b"OggS"):
-                    check_promise(path, opened, head, samples)
+                    check_promise(path, opened, samples)
+                    opened.notes += notes
                 return opened
         except NotRecognisedError as error:
             problems.append(str(error))

@@ -1,6 +1,5 @@
 """Files that libsndfile reads: PCM in WAV, AIFF and others, and Vorbis and Opus in Ogg."""
 
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,10 +13,6 @@ from audiosr_pipeline.audio_io.errors import AudioFileError, damaged
 from audiosr_pipeline.audio_io.window import Window
 
 BLOCK = 2**18
-# AU and NIST SPHERE have lengths that `chunks` doesn't know: libsndfile reads a truncated file to its end without
-# complaint, but logs what the header of AU promised.
-PROMISED_BYTES = re.compile(r"^\s*(?:data|Data Size)\s*: (\d+) \(should be (\d+)\)", re.MULTILINE)
-PROMISED_SAMPLES = re.compile(rb"^sample_count\s+-i\s+(\d+)", re.MULTILINE)
 # Of its other formats libsndfile doesn't tell whether all that they promise is there, or mixes up the channels.
 FORMATS = ("WAV", "WAVEX", "RF64", "W64", "AIFF", "CAF", "AU", "NIST", "IRCAM", "OGG")
 
@@ -51,7 +46,6 @@ class SndfileSource:
         self.path, self._file, self._order = path, file, order
         self.sampling_rate, self.channels, self.subtype = file.samplerate, file.channels, file.subtype
         self.notes: list[str] = []
-        self.log: str = file.extra_info
 
     def num_samples(self) -> int:
         """See `Source`."""
@@ -81,21 +75,11 @@ class SndfileSource:
             raise damaged(self.path, found, file.frames, self.sampling_rate)
 
 
-def check_promise(path: Path | str, source: SndfileSource, head: bytes, samples: Samples | None) -> None:
-    """Raises AudioFileError if the header, in the file's first bytes, promises more samples than the file holds."""
-    num_samples, rate = source.num_samples(), source.sampling_rate
-    if samples is not None:
-        promised, found = samples.promised_bytes, samples.found_bytes
-    elif match := PROMISED_BYTES.search(source.log):
-        promised, found = int(match[1]), int(match[2])
-        # AU files from a pipe have the length that stands for none.
-        promised = None if promised >= 0xFFFF_0000 or 0x7FFF_0000 <= promised <= 0x8000_0000 else promised
-    else:
-        if match_samples := PROMISED_SAMPLES.search(head):
-            if (promised_samples := int(match_samples[1])) > num_samples:
-                raise damaged(path, num_samples, promised_samples, rate)
+def check_promise(path: Path | str, source: SndfileSource, samples: Samples | None) -> None:
+    """Raises AudioFileError if the header promises more samples than the file holds."""
+    if samples is None or samples.promised_bytes is None or samples.found_bytes >= samples.promised_bytes:
         return
-    if promised is not None and found < promised:
-        # Coders of four bits have half a byte for a sample, and those of blocks what they please.
-        bytes_per_frame = round(found / num_samples, 2) if num_samples else 1
-        raise damaged(path, num_samples, round(promised / bytes_per_frame), rate)
+    num_samples = source.num_samples()
+    # Coders of four bits have half a byte for a sample, and those of blocks what they please.
+    bytes_per_frame = round(samples.found_bytes / num_samples, 2) if num_samples else 1
+    raise damaged(path, num_samples, round(samples.promised_bytes / bytes_per_frame), source.sampling_rate)

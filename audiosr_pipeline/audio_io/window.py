@@ -19,7 +19,12 @@ class Window:
     """
 
     def __init__(
-        self, file: BinaryIO, start: int, end: int, patches: Mapping[int, bytes] | None = None, prefix: bytes = b""
+        self,
+        file: "BinaryIO | Window",
+        start: int,
+        end: int,
+        patches: Mapping[int, bytes] | None = None,
+        prefix: bytes = b"",
     ):
         self._file, self._prefix = file, prefix
         # Where the view would begin in the file if the prefix stood in it.
