@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from audiosr_pipeline.adapters.replacing import refill, with_extras
+from audiosr_pipeline.adapters.replacing import refill, with_copies, with_extras
 from audiosr_pipeline.pipelines.forms import with_attribute
 from audiosr_pipeline.pipelines.inputs import Clip, load_clips
 
@@ -140,6 +140,9 @@ class Adapter:
         """
         return result
 
+    def see(self, name: str, value: Any) -> None:
+        """Warns if an attribute that is read holds audio of the generator's own rate, or makes such unsaid."""
+
     def read(self, output: Any, call: Call) -> list[Clip]:
         """The clips of an output, at their true lengths.
 
@@ -217,8 +220,12 @@ class Adapter:
         if isinstance(output, tuple):
             return (*output[: self.position], audio, *output[self.position :][1:])
         if type(output) is dict:
-            return {**output, self.attribute: audio}
-        return with_attribute(output, self.attribute, audio) if hasattr(output, self.attribute) else audio
+            new: Any = {**output, self.attribute: audio}
+        elif hasattr(output, self.attribute):
+            new = with_attribute(output, self.attribute, audio)
+        else:
+            return audio
+        return with_copies(new, output, self.audio_in(output), audio)[0]
 
 
 # With these values, no generator that is known gives audio.

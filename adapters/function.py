@@ -2,17 +2,19 @@
 
 import functools
 import inspect
+import warnings
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from torch import nn
 
+from audiosr_pipeline.adapters import diffusers_pipelines, transformers_models
 from audiosr_pipeline.adapters.adapter import Adapter, Call
 from audiosr_pipeline.adapters.replacing import refill, with_extras
-from audiosr_pipeline.pipelines.forms import unwrap
+from audiosr_pipeline.adapters.watching import looks_like_audio, watched
+from audiosr_pipeline.pipelines.forms import is_number, unwrap
 from audiosr_pipeline.pipelines.inputs import Clip, load_clips
 from audiosr_pipeline.pipelines.rates import RATE_NAMES
 
@@ -34,13 +36,13 @@ GENERATION_METHODS = (
     "text_to_speech",
     "tts",
 )
-# Where objects and dicts keep audio.
-AUDIO_NAMES = ("audio", "audios", "audio_sequences", "audio_values", "sound", "speech", "wav", "waveform", "waveforms")
-# Shorter is no audio: 16 ms at 16 kHz.
-FEWEST_SAMPLES = 256
-MOST_ROWS = 32
-SAMPLE_TYPES = ("float16", "bfloat16", "float32", "float64", "int16")
-FILE_HEADS = (b"RIFF", b"fLaC", b"OggS", b"ID3", b"\xff\xfb")
+# Of these, the ones that objects have for other ends too: a part that has no more isn't said to make audio.
+COMMON_METHODS = ("forward", "sample", "stream")
+# Where an object tells the rate of its audio.
+RATE_PLACES = (*RATE_NAMES, "output_sample_rate", "config.sampling_rate", "config.sample_rate")
+KNOWN_CLASSES = {
+    name for adapter in (*diffusers_pipelines.ADAPTERS, *transformers_models.ADAPTERS) for name in adapter.classes
+}
 
 
 class Chunks(list):
@@ -50,7 +52,9 @@ class Chunks(list):
 class FunctionAdapter(Adapter):
     """Returns audio in one of the forms that `AudioSRPipeline` takes, or yields one clip in chunks.
 
-    Of an object, the call and the methods in `GENERATION_METHODS` are taken to return audio.
+    Of an object, the call and the methods in `GENERATION_METHODS` are taken to return audio. What its other methods
+    return, and its attributes, are its own: if it looks like audio (`watching.py` has the rule), that of a method is an
+    error, and that of an attribute gives a warning. So does a part that has methods of those names.
     """
 
     needs_rate = False
@@ -62,9 +66,36 @@ class FunctionAdapter(Adapter):
             self.methods = ("__call__", *names)
         super().__init__(generator, sampling_rate)
 
-    def tells_rate(self, clips: list[Clip], call: Call) -> bool:
-        own_rates = [getattr(self.generator, name, None) for name in RATE_NAMES]
-        return super().tells_rate(clips, call) or self.rate(call) in own_rates
+    def check(self) -> None:
+        # An object has several rates, as of what it hears: the one passed must be among them.
+        told = self.told_rates()
+        if told and self.passed_rate not in told.values():
+            shown = ", ".join(f"{place}={rate}" for place, rate in told.items())
+            method = next(iter(self.methods[1:]), "__call__")
+            raise ValueError(
+                f"{self.name} tells {shown}, but sampling_rate={self.passed_rate} was passed. Pass the rate of the "
+                "audio that it makes; if it is none of those told, put super-resolution behind the method: "
+                f"with_super_resolution(generator.{method}, audiosr, sampling_rate={self.passed_rate})."
+            )
+
+    def check_call(self, call: Call) -> None:
+        # It may have been changed, or loaded, since.
+        self.check()
+        super().check_call(call)
+
+    def told_rates(self) -> dict[str, int]:
+        """The rates in Hz that an object tells, by where."""
+        told = {}
+        for place in RATE_PLACES if self.is_object else ():
+            value = self.generator
+            for part in place.split("."):
+                value = value.get(part) if isinstance(value, Mapping) else getattr(value, part, None)
+            if is_number(value) and value > 0:
+                told[place] = int(value)
+        return told
+
+    def own_rate(self, call: Call) -> int | None:
+        return self.passed_rate if self.told_rates() else None
 
     def finish(self, output: Any) -> Any:
         if hasattr(output, "read"):
@@ -91,10 +122,13 @@ class FunctionAdapter(Adapter):
         return with_extras(refill(form, audios, sampling_rate, self.passed_rate), extras)
 
     def pass_on(self, name: str, result: Any) -> Any:
-        if not self.is_object or (isinstance(self.generator, nn.Module) and hasattr(nn.Module, name)):
+        # Weights, and what any network has.
+        if not self.is_object or hasattr(nn.Module, name):
             return result
-        if inspect.isgenerator(result):
-            return (self.pass_on(name, item) for item in result)
+        return watched(result, functools.partial(self._check_result, name))
+
+    def _check_result(self, name: str, result: Any) -> Any:
+        """What a method returned; raises ValueError if it looks like audio."""
         if looks_like_audio(result):
             error = ValueError(
                 f"{self.name}.{name} returned what looks like audio, at the generator's own rate. Put super-resolution "
@@ -103,7 +137,42 @@ class FunctionAdapter(Adapter):
             )
             error.output = result  # type: ignore[attr-defined]
             raise error
+        _warn_of_makers(f"what {self.name}.{name} returned", "it", result, self.passed_rate)
         return result
+
+    def see(self, name: str, value: Any) -> None:
+        if not self.is_object or hasattr(nn.Module, name):
+            return
+        if looks_like_audio(value):
+            warnings.warn(
+                f"{self.name}.{name} looks like audio; it is the generator's own, at its own rate, not at 48 kHz.",
+                stacklevel=3,
+            )
+        _warn_of_makers(f"{self.name}.{name}", f"generator.{name}", value, self.passed_rate)
+
+
+def _warn_of_makers(what: str, name: str, value: Any, sampling_rate: int | None) -> None:
+    """Warns if a part of an object, or one of several in a list or a dict, makes audio itself."""
+    parts = value.values() if isinstance(value, dict) else value if isinstance(value, (list, tuple)) else [value]
+    for part in parts:
+        if not isinstance(part, type) and (methods := _generation_methods(part)):
+            package = type(part).__module__.partition(".")[0]
+            known = package in ("diffusers", "transformers")
+            if known and type(part).__name__ not in KNOWN_CLASSES:
+                continue
+            rate = "" if known else f", sampling_rate={sampling_rate}"
+            warnings.warn(
+                f"{what} makes audio by `{methods[0]}`, which comes at the generator's own rate. Put super-resolution "
+                f"behind it: with_super_resolution({name}, audiosr{rate}).",
+                stacklevel=4,
+            )
+            return
+
+
+def _generation_methods(value: Any) -> list[str]:
+    """The methods of an object that generate by their names, and nothing else."""
+    names = (name for name in GENERATION_METHODS if name not in COMMON_METHODS)
+    return [name for name in names if callable(inspect.getattr_static(value, name, None))]
 
 
 def joined(output: Any, sampling_rate: int | None) -> Any:
@@ -113,15 +182,21 @@ def joined(output: Any, sampling_rate: int | None) -> Any:
         ValueError: If chunks don't fit together, or if a tuple is none that is known.
     """
     if isinstance(output, Chunks):
-        clips = load_clips([audio for chunk in output if (audio := _audio_of(chunk)) is not None], sampling_rate)
+        chunks = [audio for chunk in output if (audio := _audio_of(chunk)) is not None]
+        if not (spoken := [audio for audio in chunks if not _is_empty(audio, sampling_rate)]):
+            raise ValueError(
+                f"no samples: {len(chunks)} chunks, all of them empty." if chunks else "no chunk of audio."
+            )
+        clips = load_clips(spoken, sampling_rate)
         if len({(clip.sampling_rate, len(clip.audio)) for clip in clips}) > 1:
             raise ValueError("chunks of different rates or numbers of channels, which don't make one clip.")
         audio = np.concatenate([clip.audio for clip in clips], axis=1)
         audio = audio[0] if clips[0].is_flat else audio[None]
         return (audio, clips[0].sampling_rate) if clips[0].has_rate else audio
     if isinstance(output, tuple) and unwrap(output, sampling_rate, "audio") is None:
+        kinds = [type(item).__name__ for item in output[:4]]
         raise ValueError(
-            f"a tuple of {', '.join(type(item).__name__ for item in output)}; accepted are (audio, sampling_rate), "
+            f"a tuple of {', '.join(kinds)}{', ...' if len(output) > 4 else ''}; accepted are (audio, sampling_rate), "
             "(sampling_rate, audio), a dict with 'audio' and 'sampling_rate', or with sampling_rate= passed audio "
             "alone: an array, a tensor or a list of them, or an object with .audios or .audio."
         )
@@ -137,19 +212,12 @@ def _audio_of(chunk: Any) -> Any:
     return chunk
 
 
-def looks_like_audio(value: Any, depth: int = 3) -> bool:
-    """Whether what a method returned may be audio: long rows of samples, an audio file's bytes, or what holds such, no
-    deeper than `depth`."""
-    if isinstance(value, (bytes, bytearray)):
-        return value.startswith(FILE_HEADS)
-    if isinstance(value, (np.ndarray, torch.Tensor)):
-        is_sampled = str(value.dtype).removeprefix("torch.") in SAMPLE_TYPES
-        rows = max(value.shape[:-1], default=1)
-        return is_sampled and 1 <= value.ndim <= 3 and rows <= MOST_ROWS and value.shape[-1] >= FEWEST_SAMPLES
-    if depth == 0 or value is None or callable(value):
-        return False
-    if isinstance(value, (list, tuple)):
-        return any(looks_like_audio(item, depth - 1) for item in value)
-    held = value if isinstance(value, Mapping) else getattr(value, "__dict__", {})
-    found = (held[name] if name in held else getattr(value, name, None) for name in AUDIO_NAMES)
-    return any(looks_like_audio(item, depth - 1) for item in found)
+def _is_empty(chunk: Any, sampling_rate: int | None) -> bool:
+    """Whether there is no sample in a chunk."""
+    while not isinstance(chunk, (str, Path)):
+        if hasattr(chunk, "__len__") and len(chunk) == 0:
+            return True
+        if (form := unwrap(chunk, sampling_rate, "audio", is_clip=True)) is None:
+            return 0 in getattr(chunk, "shape", ())
+        chunk, sampling_rate = form.audio, form.sampling_rate
+    return False

@@ -1,12 +1,18 @@
 """An output that is as it was, with other audio in it."""
 
+import warnings
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
+from audiosr_pipeline.adapters.watching import attributes_of, looks_like_audio, rows_of
 from audiosr_pipeline.pipelines.forms import unwrap
+
+# Integers of 16 bit may be cut or rounded, and scaled by 32767 or 32768.
+COPY_TOLERANCE = 2**-14
 
 
 def refill(form: Any, audios: list[np.ndarray], sampling_rate: int, own_rate: int | None = None) -> Any:
@@ -35,7 +41,15 @@ def _refill(form: Any, audios: list[np.ndarray], sampling_rate: int, own_rate: i
     if (inner := unwrap(form, own_rate, "audio", is_clip)) is not None:
         if isinstance(inner.audio, (str, Path)):
             return inner.rewrap(audios[0], sampling_rate)
-        return inner.rewrap(_refill(inner.audio, audios, sampling_rate, own_rate, is_clip), sampling_rate)
+        new = _refill(inner.audio, audios, sampling_rate, own_rate, is_clip)
+        rewrapped, others = with_copies(inner.rewrap(new, sampling_rate), form, inner.audio, new)
+        if others:
+            warnings.warn(
+                f"a {type(form).__name__} holds other audio beside: {', '.join(others)}, left as it came, at the "
+                "generator's own rate.",
+                stacklevel=2,
+            )
+        return rewrapped
     if form.ndim == audios[0].ndim:
         (joined,) = audios
     else:
@@ -45,6 +59,87 @@ def _refill(form: Any, audios: list[np.ndarray], sampling_rate: int, own_rate: i
     # Such as a batch of one clip of one channel.
     joined = joined.reshape(*(1,) * (form.ndim - joined.ndim), *joined.shape)
     return torch.from_numpy(joined).to(form.device) if isinstance(form, torch.Tensor) else joined
+
+
+def with_copies(new: Any, old: Any, before: Any, after: Any) -> tuple[Any, list[str]]:
+    """An output whose audio was replaced, with copies of that audio replaced, too.
+
+    What an object holds in several attributes, or a dict under several keys, is one audio if it is the same array, or
+    the same samples in another type: an int16 array, the bytes of one, a list, or the other axis order. Each becomes
+    the new audio in its own type, integers cut at full scale.
+
+    Args:
+        new: The object or the dict with its audio replaced.
+        old: The same before.
+        before: Its audio then.
+        after: Its audio now.
+
+    Returns:
+        `new`, and the names of what looks like other audio, which is left as it is.
+    """
+    is_dict = type(new) is dict and isinstance(old, Mapping)
+    if not is_dict and (type(new) is not type(old) or (isinstance(old, tuple) and not hasattr(old, "_fields"))):
+        return new, []
+    others = []
+    for name, held in (dict(old) if is_dict else attributes_of(old)).items():
+        if held is None or (new.get(name) if is_dict else getattr(new, name, None)) is not held:
+            continue
+        copied = after if held is before else _copy_in_type(held, before, after)
+        if copied is None:
+            others += [name] if _is_other_audio(held) else []
+        elif is_dict:
+            new = {**new, name: copied}
+        elif isinstance(new, tuple):
+            new = new._replace(**{name: copied})  # type: ignore[attr-defined]
+        else:
+            new = _set(new, name, copied)
+    return new, others
+
+
+def _copy_in_type(held: Any, before: Any, after: Any) -> Any:
+    """`after` in the type of what is held, if that is a copy of `before`; None if it isn't."""
+    old, copy = _samples_of(before), _samples_of(held)
+    if old is None or copy is None or old.size != copy.size:
+        return None
+    old, copy = np.squeeze(old), np.squeeze(copy)
+    new = np.squeeze(np.asarray(after, np.float32))
+    if copy.shape != old.shape and copy.shape == old.T.shape:
+        old, new = old.T, new.T
+    if (
+        copy.shape != old.shape
+        or min(np.abs(copy - old).max(), np.abs(copy - np.clip(old, -1, 1)).max()) > COPY_TOLERANCE
+    ):
+        return None
+    if isinstance(held, (bytes, bytearray)):
+        return type(held)((np.clip(new, -1, 1) * 32_767).round().astype("<i2").tobytes())
+    if isinstance(held, (list, tuple)):
+        return type(held)(new.tolist())
+    # Axes of length one are as they were.
+    shape = [new.shape[list(copy.shape).index(length)] if length > 1 else 1 for length in held.shape]
+    new = new.reshape(shape)
+    is_tensor = isinstance(held, torch.Tensor)
+    dtype = rows_of(held).dtype
+    if dtype.kind in "iu":
+        new = (np.clip(new, -1, 1) * np.iinfo(dtype).max).round().astype(dtype)
+    return torch.from_numpy(new).to(held.device, held.dtype) if is_tensor else new.astype(dtype)
+
+
+def _samples_of(value: Any) -> np.ndarray | None:
+    """Numbers as samples, integers by their type's range; bytes as integers of 16 bit; None if it is something else."""
+    if isinstance(value, (bytes, bytearray)):
+        value = np.frombuffer(value, "<i2") if len(value) % 2 == 0 else None
+    rows = None if value is None else rows_of(value)
+    if rows is None or rows.size == 0 or rows.dtype.kind == "b":
+        return None
+    scale = np.iinfo(rows.dtype).max if rows.dtype.kind in "iu" else 1
+    return rows.astype(np.float64) / scale
+
+
+def _is_other_audio(held: Any) -> bool:
+    """Whether something beside the audio is audio, of one or two channels: more rows are features."""
+    rows = rows_of(held)
+    is_narrow = rows is None or max(np.squeeze(rows).shape[:-1], default=1) <= 2 or np.squeeze(rows).shape[-1] <= 2
+    return is_narrow and looks_like_audio(held, depth=1)
 
 
 class Tuple(tuple):
@@ -70,9 +165,30 @@ def with_extras(value: Any, extras: dict[str, Any]) -> Any:
         value = value.view(Array)
     elif type(value) in (tuple, list):
         value = Tuple(value) if isinstance(value, tuple) else List(value)
-    elif isinstance(value, tuple) and hasattr(value, "_fields"):
-        # One whose class, unlike a named tuple's own, lets it carry attributes.
-        value = type(type(value).__name__, (type(value),), {})(*value)
+    elif isinstance(value, tuple):
+        # A field may have the name of one of them: a class's own attributes come first.
+        return tuple.__new__(type(type(value).__name__, (type(value),), extras), value)
     for name, extra in extras.items():
-        setattr(value, name, extra)
+        value = _set(value, name, extra)
     return value
+
+
+def _set(value: Any, name: str, attribute: Any) -> Any:
+    """An object with an attribute set; of a class that allows no more, a copy of a class derived from it."""
+    for set_on in (setattr, object.__setattr__):
+        # What a class raises that refuses is its own matter.
+        try:
+            set_on(value, name, attribute)
+            return value
+        except (AttributeError, TypeError, ValueError):
+            continue
+    try:
+        derived: Any = object.__new__(type(type(value).__name__, (type(value),), {name: attribute}))
+    except TypeError as error:
+        raise ValueError(
+            f"a {type(value).__name__} can't carry `{name}`: return (audio, sampling_rate) instead, or a dict with "
+            "'audio' and 'sampling_rate'."
+        ) from error
+    for kept, held in attributes_of(value).items():
+        object.__setattr__(derived, kept, held)
+    return derived

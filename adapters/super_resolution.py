@@ -89,7 +89,8 @@ class SuperResolvedGenerator:
     torch's global generator: that is seeded from the one passed for as long as the call lasts.
 
     Everything else, attributes that are set included, is the generator's own. Of an object that isn't known, a method
-    from which audio isn't expected raises ValueError if it returns what looks like audio.
+    from which audio isn't expected raises ValueError if it returns what looks like audio, and an attribute that does
+    gives a warning (`watching.py` has the rule).
 
     Attributes:
         sampling_rate: 48000.
@@ -136,6 +137,7 @@ class SuperResolvedGenerator:
             )
         is_generation = name in self._adapter.methods
         if not is_generation and not inspect.isroutine(value) and not isinstance(value, functools.partial):
+            self._adapter.see(name, value)
             return value
 
         @functools.wraps(value)
@@ -143,8 +145,13 @@ class SuperResolvedGenerator:
             if is_generation:
                 return self._generate(name, value, args, kwargs)
             result = value(*args, **kwargs)
-            # `to`, `half`, `eval` and others return the generator to be chained.
-            return self if result is self.generator else self._adapter.pass_on(name, result)
+            # `to`, `half`, `eval` and others return the generator to be chained, others a copy.
+            if result is self.generator:
+                return self
+            if type(result) is type(self.generator):
+                adapter = find_adapter(result, self._adapter.passed_rate)
+                return SuperResolvedGenerator(adapter, self.audiosr, self._on_error, self._settings)
+            return self._adapter.pass_on(name, result)
 
         return method
 
@@ -201,7 +208,7 @@ class SuperResolvedGenerator:
 
     def _untouched(self, output: Any, call: Call, reason: str) -> Any:
         """What the generator returned, with its own rate and a report, if it can carry them."""
-        with suppress(AttributeError, TypeError):
+        with suppress(AttributeError, TypeError, ValueError):
             rate = self._adapter.rate(call)
             report = AudioSRReport(rate or 0, 0, 0.0, 0.0, 0.0, "failed", reason)
             return with_extras(output, {"sampling_rate": rate, "original": None, "reports": [report]})

@@ -16,6 +16,8 @@ from audiosr_pipeline.pipelines.rates import RATE_NAMES, agreed_rate
 
 # transformers and datasets say `audio` and `array`, ComfyUI and torchaudio's users `waveform`.
 AUDIO_KEYS = ("audio", "array", "waveform")
+# What files begin with that no samples do: WAV, FLAC, Ogg, MP3 with a tag, AIFF.
+FILE_HEADS = (b"RIFF", b"RF64", b"fLaC", b"OggS", b"ID3", b"FORM")
 
 
 @dataclass(frozen=True)
@@ -52,8 +54,10 @@ def unwrap(value: Any, sampling_rate: Any, name: str, is_clip: bool = False) -> 
     """
     if isinstance(value, Mapping) and not hasattr(value, "audios"):
         return _in_dict(value, sampling_rate, name)
-    if isinstance(value, tuple) and len(value) == 2 and sum(map(_is_number, value)) == 1:
+    if isinstance(value, tuple) and len(value) == 2 and sum(map(is_number, value)) == 1:
         return _in_pair(value, sampling_rate, name, is_clip)
+    if (encoded := _bytes_in_array(value)) is not None:
+        value = encoded
     if isinstance(value, (bytes, bytearray)) or hasattr(value, "read"):
         return _in_file(value, sampling_rate, name)
     # torchcodec's AudioDecoder, and so the Audio column of datasets.
@@ -62,8 +66,8 @@ def unwrap(value: Any, sampling_rate: Any, name: str, is_clip: bool = False) -> 
     # Its AudioSamples.
     if hasattr(value, "sample_rate") and isinstance(getattr(value, "data", None), torch.Tensor):
         return Form(value.data, agreed_rate(value.sample_rate, sampling_rate, name), True, True)
-    # Of diffusers, Kokoro and Piper.
-    for attribute in ("audios", "audio", "audio_float_array"):
+    # Of diffusers, Kokoro, Piper and sherpa-onnx.
+    for attribute in ("audios", "audio", "audio_float_array", "samples"):
         if (audio := getattr(value, attribute, None)) is not None and not callable(audio):
             return _in_object(value, attribute, sampling_rate, name)
     return _in_other_arrays(value, sampling_rate, name)
@@ -98,7 +102,7 @@ def _in_dict(value: Mapping, sampling_rate: Any, name: str) -> Form:
     missing += [] if rate_keys or (audio_keys and sampling_rate is not None) else ["sampling_rate"]
     if missing:
         raise ValueError(f"{name} is a dict without {missing}; its keys are {sorted(map(str, value))}.")
-    if len(audio_keys) > 1 or (len(rate_keys) > 1 and value[rate_keys[0]] != value[rate_keys[1]]):
+    if len(audio_keys) > 1 or any(value[key] != value[rate_keys[0]] for key in rate_keys[1:]):
         raise ValueError(f"{name} is a dict with {audio_keys + rate_keys}: keep one of each.")
     audio_key, rate_key = audio_keys[0], rate_keys[0] if rate_keys else None
     own_rate = value[rate_key] if rate_key else None
@@ -116,7 +120,7 @@ def _in_pair(value: tuple, sampling_rate: Any, name: str, is_clip: bool) -> Form
     With the rate first, as Gradio and scipy have it, two axes are samples and channels. With the rate last they may be
     anything: torchaudio means channels and samples, soundfile samples and channels, others a batch.
     """
-    if _is_number(value[0]):
+    if is_number(value[0]):
         rate, audio = value
         audio = _read_out(audio)
         if getattr(audio, "ndim", 0) == 2:
@@ -128,7 +132,7 @@ def _in_pair(value: tuple, sampling_rate: Any, name: str, is_clip: bool) -> Form
             audio = audio.T
 
         def rewrap(audio: Any, rate: int) -> tuple:
-            return rate, audio.T if getattr(audio, "ndim", 0) == 2 else audio
+            return _like(value, (rate, audio.T if getattr(audio, "ndim", 0) == 2 else audio))
 
         return Form(audio, agreed_rate(rate, sampling_rate, name), True, True, rewrap)
     audio, rate = value
@@ -139,12 +143,27 @@ def _in_pair(value: tuple, sampling_rate: Any, name: str, is_clip: bool) -> Form
             "ones: pass ([audio], sampling_rate) for one, (list(audio), sampling_rate) for two."
         )
 
-    def rewrap_pair(audio: Any, rate: int) -> tuple:
-        # A named tuple keeps its names.
-        named: Any = type(value)
-        return named(audio, rate) if hasattr(value, "_fields") else (audio, rate)
+    return Form(
+        audio,
+        agreed_rate(rate, sampling_rate, name),
+        True,
+        is_clip,
+        lambda audio, rate: _like(value, (audio, rate)),
+    )
 
-    return Form(audio, agreed_rate(rate, sampling_rate, name), True, is_clip, rewrap_pair)
+
+def _like(value: tuple, items: tuple) -> tuple:
+    """A tuple of other items; a named one keeps its names."""
+    return value._make(items) if hasattr(value, "_make") else items
+
+
+def _bytes_in_array(value: Any) -> bytes | None:
+    """The bytes of an audio file that are in an array, as torch reads files; None if there is none."""
+    is_flat = isinstance(value, (np.ndarray, torch.Tensor)) and value.ndim == 1 and len(value) > 0
+    if not is_flat or value.dtype not in (np.uint8, torch.uint8) or getattr(value, "is_meta", False):
+        return None
+    encoded = np.asarray(value.cpu() if isinstance(value, torch.Tensor) else value).tobytes()
+    return encoded if encoded.startswith(FILE_HEADS) else None
 
 
 def _in_file(value: Any, sampling_rate: Any, name: str) -> Form:
@@ -175,8 +194,11 @@ def _in_file(value: Any, sampling_rate: Any, name: str) -> Form:
 
 def _in_object(value: Any, attribute: str, sampling_rate: Any, name: str) -> Form:
     """Audio in the attribute of an object, and its rate if that is a number beside it."""
-    rate_names = [key for key in RATE_NAMES if _is_number(getattr(value, key, None))]
-    own_rate = getattr(value, rate_names[0]) if rate_names else None
+    rate_names = [key for key in RATE_NAMES if is_number(getattr(value, key, None))]
+    own_rates = {key: getattr(value, key) for key in rate_names}
+    if len(set(own_rates.values())) > 1:
+        raise ValueError(f"{name} is a {type(value).__name__} with several rates, {own_rates}: keep one, in Hz.")
+    own_rate = next(iter(own_rates.values()), None)
 
     def rewrap(audio: Any, rate: int) -> Any:
         try:
@@ -184,13 +206,17 @@ def _in_object(value: Any, attribute: str, sampling_rate: Any, name: str) -> For
             for rate_name in rate_names:
                 new = with_attribute(new, rate_name, rate)
             return new
-        # Of a frozen class, or one that computes them.
-        except AttributeError:
+        # Of a frozen class, one that computes them, or one that can't be copied.
+        except (AttributeError, TypeError, ValueError):
             return {"audio": audio, "sampling_rate": rate}
 
     rate = agreed_rate(own_rate, sampling_rate, name)
+    audio = getattr(value, attribute)
+    # sherpa-onnx has a list of floats.
+    if attribute == "samples" and isinstance(audio, (list, tuple)) and all(map(is_number, audio)):
+        audio = np.asarray(audio, np.float32)
     # `.audios` may be a batch of mono clips, as diffusers has it.
-    return Form(getattr(value, attribute), rate, own_rate is not None, attribute != "audios", rewrap)
+    return Form(audio, rate, own_rate is not None, attribute != "audios", rewrap)
 
 
 def _in_other_arrays(value: Any, sampling_rate: Any, name: str) -> Form | None:
@@ -222,13 +248,15 @@ def _object_array(items: list) -> np.ndarray:
     return array
 
 
-def _is_number(value: Any) -> bool:
+def is_number(value: Any) -> bool:
     """Whether it is a number that may be a rate."""
     return isinstance(value, Real) and not isinstance(value, bool)
 
 
 def with_attribute(value: Any, attribute: str, new: Any) -> Any:
-    """A copy of an object with another value of an attribute."""
+    """A copy of an object, or of a named tuple, with another value of an attribute."""
+    if isinstance(value, tuple):
+        return value._replace(**{attribute: new})  # type: ignore[attr-defined]
     copied = copy.copy(value)
     # diffusers' PipelineState answers for its values as if they were attributes.
     values = getattr(value, "values", None)

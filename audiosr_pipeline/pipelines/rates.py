@@ -5,7 +5,7 @@ from typing import Any
 
 LOWEST_RATE, HIGHEST_RATE = 4_000, 384_000
 # What libraries call it.
-RATE_NAMES = ("sampling_rate", "sample_rate")
+RATE_NAMES = ("sampling_rate", "sample_rate", "samplerate", "sr")
 
 
 def agreed_rate(own_rate: Any, sampling_rate: Any, name: str) -> Any:

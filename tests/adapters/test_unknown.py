@@ -160,6 +160,91 @@ def test_a_generator_function_gives_one_clip_in_chunks(function, tiny_pipeline):
     assert out.sampling_rate == 48_000
 
 
+@pytest.mark.parametrize(
+    "empty",
+    [
+        np.zeros(0, np.float32),
+        torch.zeros(1, 0),
+        np.zeros((2, 0)),
+        [],
+        b"",
+        (np.zeros(0), 16_000),
+        {"audio": np.zeros(0), "sampling_rate": 16_000},
+        SimpleNamespace(audio=torch.zeros(0), sample_rate=16_000),
+        ("...", "", torch.zeros(0)),
+    ],
+    ids=["array", "tensor", "stereo", "list", "bytes", "pair", "dict", "object", "with texts"],
+)
+def test_empty_chunks_are_left_out(empty, tiny_pipeline):
+    def speak():
+        yield empty
+        yield AUDIO[0, :2_000]
+        yield empty
+        yield AUDIO[0, 2_000:]
+
+    out = with_super_resolution(speak, tiny_pipeline, sampling_rate=16_000)()
+    assert out.shape == (9_600,) and out.reports[0].duration_s == 0.2
+
+    def say_nothing():
+        yield from (empty, empty, empty)
+
+    # Dicts are whole clips.
+    if not isinstance(empty, dict):
+        with pytest.raises(
+            ValueError, match="what say_nothing returned can't be used: no samples: 3 chunks, all of them empty"
+        ):
+            with_super_resolution(say_nothing, tiny_pipeline, sampling_rate=16_000)()
+
+
+def test_no_chunk_at_all_is_said_to_be_none(tiny_pipeline):
+    def speak():
+        yield from ()
+
+    with pytest.raises(ValueError, match="what speak returned can't be used: no chunk of audio"):
+        with_super_resolution(speak, tiny_pipeline, sampling_rate=16_000)()
+
+
+class Config:
+    sampling_rate = 24_000
+
+
+@pytest.mark.parametrize(
+    ("told", "shown"),
+    [
+        ({"sampling_rate": 24_000}, "sampling_rate=24000"),
+        ({"sample_rate": np.int64(24_000)}, "sample_rate=24000"),
+        ({"sampling_rate": 22_050, "output_sample_rate": 24_000.0}, "sampling_rate=22050, output_sample_rate=24000"),
+        ({"config": Config()}, "config.sampling_rate=24000"),
+        ({"config": {"sample_rate": 24_000}}, "config.sample_rate=24000"),
+    ],
+)
+def test_a_rate_that_the_object_contradicts_is_an_error_with_both(told, shown, tiny_pipeline):
+    engine = Engine()
+    engine.sampling_rate = None
+    vars(engine).update(told)
+    with pytest.raises(ValueError, match=rf"Engine tells {shown}, but sampling_rate=16000.*generator.forward, audiosr"):
+        with_super_resolution(engine, tiny_pipeline, sampling_rate=16_000)
+    # As it says.
+    assert with_super_resolution(engine.generate, tiny_pipeline, sampling_rate=16_000)("rain").sampling_rate == 48_000
+    assert with_super_resolution(engine, tiny_pipeline, sampling_rate=24_000)("rain").sampling_rate == 48_000
+
+
+def test_a_rate_that_the_object_tells_later_is_compared_before_it_generates(tiny_pipeline):
+    engine = Engine()
+    wrapped = with_super_resolution(engine, tiny_pipeline, sampling_rate=16_000)
+    engine.sampling_rate = 22_050
+    engine.output = None
+    with pytest.raises(ValueError, match="Engine tells sampling_rate=22050, but sampling_rate=16000"):
+        wrapped("rain")
+
+
+@pytest.mark.parametrize("rate", [None, 0, -1, "16000", True, lambda: 16_000])
+def test_what_is_no_rate_contradicts_nothing(rate, tiny_pipeline):
+    engine = Engine()
+    engine.sampling_rate = rate
+    assert with_super_resolution(engine, tiny_pipeline, sampling_rate=16_000)("rain").sampling_rate == 48_000
+
+
 def test_chunks_that_do_not_fit_are_an_error_with_what_was_generated(tiny_pipeline):
     def unequal():
         yield AUDIO[0], 16_000
