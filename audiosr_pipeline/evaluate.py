@@ -13,6 +13,7 @@ from audiosr_pipeline.csv_files import write_csv
 from audiosr_pipeline.dsp.resample import resample
 from audiosr_pipeline.metrics.bootstrap import Mean, bootstrap_means
 from audiosr_pipeline.metrics.pair import evaluate_pair
+from audiosr_pipeline.metrics.perceptual import perceptual_scores
 from audiosr_pipeline.metrics.sample_format import round_to_16_bit
 from audiosr_pipeline.writing import clear_left_parts, written_whole
 
@@ -106,6 +107,7 @@ def evaluate(
     to_16_bit: bool = True,
     show_progress: bool = False,
     length_tolerance: int = LENGTH_TOLERANCE,
+    perceptual: bool = False,
 ) -> Evaluation:
     """Scores every estimate against the reference of the same name.
 
@@ -122,6 +124,7 @@ def evaluate(
         to_16_bit: Round both signals to 16 bit, which decides what an empty band holds; else compare them as read.
         show_progress: Show a progress bar over the files.
         length_tolerance: Lengths may differ by fewer samples than this, at 48 kHz.
+        perceptual: Also take the `metrics.perceptual_scores`; a second of audio takes about two.
 
     Returns:
         Scores per clip, and everything that was not scored.
@@ -130,6 +133,7 @@ def evaluate(
         FileNotFoundError: If a folder doesn't exist.
         ValueError: If a folder holds no audio, two files of a folder have one name, no name is in both folders, or
             `cutoff_freq` is not between 0 and 24 kHz.
+        ImportError: If `perceptual` is asked for and its packages are missing.
     """
     if cutoff_freq is not None and not 0 < cutoff_freq < SAMPLING_RATE / 2:
         raise ValueError(f"cutoff_freq={cutoff_freq} Hz is not between 0 and {SAMPLING_RATE / 2} Hz.")
@@ -158,7 +162,10 @@ def evaluate(
             num_samples = matching_length(estimate, reference, length_tolerance)
             if to_16_bit:
                 estimate, reference = round_to_16_bit(estimate), round_to_16_bit(reference)
-            scores = evaluate_pair(estimate[:, :num_samples], reference[:, :num_samples], cutoff_freq, SAMPLING_RATE)
+            pair = estimate[:, :num_samples], reference[:, :num_samples]
+            scores = evaluate_pair(*pair, cutoff_freq, SAMPLING_RATE)
+            if perceptual:
+                scores |= perceptual_scores(*pair, SAMPLING_RATE)
         except ValueError as error:
             evaluation.skipped[name] = str(error)
             continue

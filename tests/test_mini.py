@@ -117,8 +117,8 @@ def test_no_burst_where_a_clip_starts_or_ends_or_falls_silent(mini, name):
     with_gap[6_400:9_600] = 0
     generators = [torch.Generator().manual_seed(0) for _ in range(5)]
     *ended, gap = mini([*clips, with_gap], 16_000, generator=generators).generated
-    # 5 dB: the last 5 ms are a fade (1 dB), and from seed to seed, 15 ms of noise wander by up to 3.6 dB. A clip that is
-    # padded with zeros ends in a burst of 13 to 20 dB.
+    # 5 dB: the last 5 ms are a fade (1 dB), and from seed to seed, 15 ms of noise wander by up to 3.6 dB. A clip that
+    # is padded with zeros ends in a burst of 13 to 20 dB.
     for new_band in ended:
         body = level_at(new_band, slice(4_800, -4_800))
         assert abs(level_at(new_band, slice(None, 720)) - body) < 5

@@ -13,6 +13,7 @@ from audiosr_pipeline.printable import printable
 
 ESTIMATE = "what was made of them, NAME= if the folder's own name won't do; several are compared with the first"
 NEW_BAND = "above which the estimates are new; without it the new band gets no scores"
+PERCEPTUAL = "also what ViSQOL and Zimtohrli say, which needs the [perceptual] extra and takes long"
 CUT = "lengths may differ by fewer samples than this at 48 kHz, the longer is cut; default: %(default)s"
 # Of names without a partner, so many are printed; all are in skipped.csv.
 NUM_NAMED = 5
@@ -27,6 +28,7 @@ def add_parser(commands: Any) -> None:
     option("--estimate", metavar="[NAME=]DIR", type=system, required=True, action="append", help=ESTIMATE)
     option("--cutoff-freq", type=number(float, 0), metavar="HZ", help=NEW_BAND)
     option("--as-read", action="store_true", help="compare the samples as read, instead of rounded to 16 bit")
+    option("--perceptual", action="store_true", help=PERCEPTUAL)
     option("--length-tolerance", type=number(int, 1), metavar="N", default=LENGTH_TOLERANCE, help=CUT)
     option("--seed", type=number(int, 0), default=0, help="of the resampling; default: %(default)s")
     option("--output", metavar="DIR", type=Path, help=f"also write {', '.join((*TABLES, *FIGURES))} there")
@@ -62,6 +64,7 @@ def run(arguments: argparse.Namespace) -> int:
                 not arguments.as_read,
                 show_progress,
                 arguments.length_tolerance,
+                arguments.perceptual,
             )
             for name, folder in arguments.estimate
         }
@@ -72,7 +75,7 @@ def run(arguments: argparse.Namespace) -> int:
             # Of an earlier run with more systems.
             if len(evaluations) == 1:
                 (arguments.output / FIGURES[1]).unlink(missing_ok=True)
-    except (OSError, ValueError) as error:
+    except (ImportError, OSError, ValueError) as error:
         complain(one_line(error))
         return 1
     for name, evaluation in evaluations.items():

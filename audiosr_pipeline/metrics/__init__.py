@@ -9,6 +9,7 @@ from audiosr_pipeline.metrics.level_bias import level_bias
 from audiosr_pipeline.metrics.low_band import LowBandComparison, compare_low_bands
 from audiosr_pipeline.metrics.lsd import LSD_CONVENTIONS, log_spectral_distance, log_spectral_distances
 from audiosr_pipeline.metrics.pair import evaluate_pair
+from audiosr_pipeline.metrics.perceptual import perceptual_scores
 from audiosr_pipeline.metrics.sample_format import round_to_16_bit
 from audiosr_pipeline.metrics.variance_ratio import variance_ratio
 
@@ -28,6 +29,7 @@ __all__ = [
     "loudness_lufs",
     "octave_bands",
     "peak_change_db",
+    "perceptual_scores",
     "round_to_16_bit",
     "steady_edge",
     "variance_ratio",

@@ -202,6 +202,9 @@ def parse(argv: Sequence[str] | None) -> tuple[argparse.ArgumentParser, argparse
     parser.add_argument("--checkpoint", default="audiosr-mini", help="what from_pretrained takes; default: %(default)s")
     parser.add_argument("--lowpass", choices=LOWPASSES, default="paper", help="default: %(default)s")
     parser.add_argument("--fast", action="store_true", help=f"about {FAST_ENTRIES} clips: minutes")
+    parser.add_argument(
+        "--perceptual", action="store_true", help="also ViSQOL and Zimtohrli, of the [perceptual] extra: hours"
+    )
     parser.add_argument("--output", type=Path, help="Markdown file; rows and figures go beside it")
     arguments = parser.parse_args(argv)
     arguments.system = [_further(argument) for argument in arguments.system]
@@ -244,7 +247,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         parser.error(" ".join(str(error).split()))
     if arguments.fast:
         entries = sample(entries, FAST_ENTRIES)
-    results = measure(entries, rows, STORE)
+    try:
+        results = measure(entries, rows, STORE, arguments.perceptual)
+    except ImportError as error:
+        parser.error(str(error))
     for name, system, reason in results.failed:
         print(f"table1: {name}, {system}: {reason}", file=sys.stderr)
     if not results.rows:

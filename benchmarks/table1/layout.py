@@ -31,6 +31,10 @@ OTHER_SCORES = {
     "Energy error (dB)": "energy_error_db",
     "Energy error to the edge (dB)": "energy_error_below_edge_db",
     "16-20 kHz (dB)": "top_energy_error_db",
+    "Level bias (dB)": "level_bias_db",
+    "Envelope correlation": "envelope_correlation",
+    "ViSQOL": "visqol_mos",
+    "Zimtohrli": "zimtohrli_mos",
 }
 SPEED = "CPU-seconds per second of audio"
 TITLES = {
@@ -189,10 +193,13 @@ def _of_columns(table: Table, columns: list[Column], cell: Callable[[str, Column
 
 def _of_scores(table: Table, column: Column) -> Iterator[str]:
     num_clips = len(table.clips(column))
-    yield f"| System | {' | '.join(OTHER_SCORES)} |"
-    yield "|---" * (1 + len(OTHER_SCORES)) + "|"
+    # Perceptual scores are there if they were asked for.
+    known = {LSD_EXACT_BELOW_EDGE}.union(*(row.scores for row in table.clips(column).values()))
+    shown = {heading: name for heading, name in OTHER_SCORES.items() if name in known}
+    yield f"| System | {' | '.join(shown)} |"
+    yield "|---" * (1 + len(shown)) + "|"
     for system in table.systems_in([column]):
-        cells = (_cell(table.mean(system, column, name), num_clips) for name in OTHER_SCORES.values())
+        cells = (_cell(table.mean(system, column, name), num_clips) for name in shown.values())
         yield f"| {system} | {' | '.join(cells)} |"
 
 
@@ -209,7 +216,8 @@ def _how_to_read(table: Table) -> Iterator[str]:
         "Edge: where the true recording's own content ends in most frames; above it nothing has to be made. All to the "
         "edge exact: what a system would have for what it makes above the edge alone. HF: from the cutoff up. Variance "
         "ratio: 1 is as varied as the truth. Energy error: absolute, mean of the octaves above the cutoff. 16-20 kHz: "
-        "signed energy error there, of true recordings that go on above it."
+        "signed energy error there, of true recordings that go on above it. Level bias: signed, mean of the octaves to "
+        "the edge. Envelope correlation: of the new band's level over time with the truth's, to the edge."
     )
     yield (
         "Speed: processor time of the call, all clips of a system together; outputs that were stored have none. All "

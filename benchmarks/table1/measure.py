@@ -17,7 +17,7 @@ from tqdm import tqdm
 import audiosr_pipeline
 import benchmarks
 from audiosr_pipeline.evaluate import SAMPLING_RATE, matching_length
-from audiosr_pipeline.metrics import evaluate_pair, round_to_16_bit
+from audiosr_pipeline.metrics import evaluate_pair, perceptual_scores, round_to_16_bit
 from audiosr_pipeline.writing import written_whole
 from benchmarks.baselines.systems import NoOutputError, StoredOutputs, System
 from benchmarks.data.entries import Entry
@@ -71,7 +71,7 @@ class Row:
         audio_s: Length of the output in seconds.
         cpu_s: Processor time that it took; NaN for stored outputs.
         cut_samples: How many samples at 48 kHz the longer of output and true recording was cut by.
-        scores: Of `evaluate_pair`.
+        scores: Of `evaluate_pair`, and of `perceptual_scores` if they were asked for.
     """
 
     entry: str
@@ -103,7 +103,9 @@ class Results:
     failed: list[tuple[str, str, str]] = field(default_factory=list)
 
 
-def measure(entries: Sequence[Entry], competitors: Sequence[Competitor], store: Path) -> Results:
+def measure(
+    entries: Sequence[Entry], competitors: Sequence[Competitor], store: Path, perceptual: bool = False
+) -> Results:
     """Scores every system on every entry that it takes, and shows the time left.
 
     Output and true recording are cut at the end to the length that they share, and both are rounded to 16 bit.
@@ -113,11 +115,15 @@ def measure(entries: Sequence[Entry], competitors: Sequence[Competitor], store: 
         competitors: As are these.
         store: Folder with a file for each row that is done. A row is found there again if nothing has changed that it
             depends on (`key`); delete the folder to begin anew.
+        perceptual: Whether to take the perceptual scores, too.
     """
     store.mkdir(parents=True, exist_ok=True)
     content = cache(content_of)
     tasks = [
-        (entry, {c.name: (c, store / f"{key(entry, c, content)}.json") for c in competitors if c.takes(entry)})
+        (
+            entry,
+            {c.name: (c, store / f"{key(entry, c, content, perceptual)}.json") for c in competitors if c.takes(entry)},
+        )
         for entry in entries
     ]
     results = Results()
@@ -125,7 +131,7 @@ def measure(entries: Sequence[Entry], competitors: Sequence[Competitor], store: 
     with tqdm(total=len(begun), desc="table1", unit="clip") as bar:
         for entry, paths in tasks:
             if missing := {name: task for name, task in paths.items() if not task[1].exists()}:
-                _score_all(entry, missing, results)
+                _score_all(entry, missing, results, perceptual)
                 bar.update()
             for _, path in paths.values():
                 if path.exists():
@@ -133,7 +139,7 @@ def measure(entries: Sequence[Entry], competitors: Sequence[Competitor], store: 
     return results
 
 
-def _score_all(entry: Entry, tasks: dict[str, tuple[Competitor, Path]], results: Results) -> None:
+def _score_all(entry: Entry, tasks: dict[str, tuple[Competitor, Path]], results: Results, perceptual: bool) -> None:
     """Writes the rows of an entry, and notes in the results which there are none of."""
     try:
         item = entry.read()
@@ -142,7 +148,7 @@ def _score_all(entry: Entry, tasks: dict[str, tuple[Competitor, Path]], results:
         return
     for name, (competitor, path) in tasks.items():
         try:
-            row = score(entry, item, competitor)
+            row = score(entry, item, competitor, perceptual)
         except NoOutputError as error:
             results.absent.append((entry.name, name, str(error)))
         # A file that can't be read, lengths or channels that don't fit, samples that aren't finite.
@@ -160,13 +166,14 @@ def enhance(entry: Entry, item: dict[str, Any], competitor: Competitor) -> tuple
     return np.asarray(out.audios[0]), reports[0].action if reports else ""
 
 
-def score(entry: Entry, item: dict[str, Any], competitor: Competitor) -> Row:
+def score(entry: Entry, item: dict[str, Any], competitor: Competitor, perceptual: bool = False) -> Row:
     """One row.
 
     Args:
         entry: The test.
         item: What it reads.
         competitor: The system.
+        perceptual: Whether to take the perceptual scores, too.
 
     Raises:
         NoOutputError: If there is no stored output.
@@ -177,9 +184,10 @@ def score(entry: Entry, item: dict[str, Any], competitor: Competitor) -> Row:
     cpu_s = math.nan if isinstance(competitor.system, StoredOutputs) else time.process_time() - start
     reference = item["reference"]
     num_samples = matching_length(estimate, reference, LENGTH_TOLERANCE)
-    scores = evaluate_pair(
-        round_to_16_bit(estimate[:, :num_samples]), round_to_16_bit(reference[:, :num_samples]), entry.cutoff_freq
-    )
+    pair = round_to_16_bit(estimate[:, :num_samples]), round_to_16_bit(reference[:, :num_samples])
+    scores = evaluate_pair(*pair, entry.cutoff_freq)
+    if perceptual:
+        scores |= perceptual_scores(*pair)
     return Row(
         entry=entry.name,
         data=entry.data,
@@ -201,18 +209,20 @@ def seed_of(entry: Entry) -> int:
     return int.from_bytes(hashlib.sha256(entry.name.encode()).digest()[:4], "big")
 
 
-def key(entry: Entry, competitor: Competitor, content: Callable[[Path], bytes]) -> str:
+def key(entry: Entry, competitor: Competitor, content: Callable[[Path], bytes], perceptual: bool = False) -> str:
     """What a row depends on, as a name: code, versions, hardware, weights or stored outputs, and the entry's files.
 
     Args:
         entry: The test.
         competitor: The system.
         content: `content_of`, or what remembers it.
+        perceptual: Whether the perceptual scores are among them.
     """
     stored = () if competitor.role is None else (entry.outputs[competitor.role],)
     parts = (
         *SOURCES,
         *software_and_hardware(),
+        *(("perceptual",) if perceptual else ()),
         *(competitor.name, type(competitor.system).__name__, *competitor.made_of, *stored),
         *(entry.name, entry.kind, str(entry.cutoff_freq), entry.reference, *([entry.input] if entry.input else [])),
     )

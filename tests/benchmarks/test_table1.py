@@ -202,6 +202,17 @@ def test_means_are_over_the_clips_and_differences_clip_by_clip():
     assert "| B | +0.50 [+0.50, +0.50] n=19 |" in text and "| A | - |" in text
 
 
+def test_perceptual_scores_are_taken_and_shown_if_they_are_asked_for(recordings, tmp_path, monkeypatch):
+    monkeypatch.setattr("benchmarks.table1.measure.perceptual_scores", lambda *pair: {"visqol_mos": 3.21})
+    entries, shown = find_entries(f"music={recordings}")[:1], []
+    for perceptual in (False, True):
+        results = measure(entries, [Competitor("A", Unprocessed())], tmp_path / "store", perceptual)
+        assert [r.scores.get("visqol_mos") for r in results.rows] == [3.21 if perceptual else None]
+        text = markdown(results, {"A": "one"}, "A", [], [])
+        shown.append(("| ViSQOL |" in text, "| 3.21 |" in text, "Zimtohrli" in text))
+    assert shown == [(False, False, False), (True, True, False)]
+
+
 def test_recordings_stand_side_by_side_and_each_page_alone_with_its_systems():
     rows = [row("0", "A", 1.0, data, freq) for data in ("aero-page", "music", "esc10") for freq in (8_000, 4_000)]
     rows.append(row("0", "AERO (page)", 2.0, "aero-page"))
