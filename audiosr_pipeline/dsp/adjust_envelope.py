@@ -32,22 +32,21 @@ def adjust_envelope(mel: Tensor, expected: Tensor, cutoff_freq: float, mel_edges
         mel_edges: See `num_low_mels`.
     """
     low = num_low_mels(cutoff_freq, mel_edges)
-    own, wanted = mel[..., low:], expected[..., low:].to(mel.device)
+    own = mel[..., low:]
     if not own.numel():
         return
-    level, wanted_level = (_mean(each, 1, ENVELOPE_MELS) for each in (own, wanted))
-    course, steady, rest = _split(level)
-    wanted_course, wanted_steady, wanted_rest = _split(wanted_level)
-    followed = SHARE * (wanted_course + wanted_steady) + (1 - SHARE) * (course + steady)
-    mixed = EXPECTED_REST * wanted_rest + GENERATED_REST * rest
-    own.copy_(followed + mixed + DETAIL_GAIN * (own - level))
+    course, steady, rest, detail = _split(own)
+    expected_course, expected_steady, expected_rest, _ = _split(expected[..., low:].to(mel.device))
+    followed = SHARE * (expected_course + expected_steady) + (1 - SHARE) * (course + steady)
+    own.copy_(followed + EXPECTED_REST * expected_rest + GENERATED_REST * rest + DETAIL_GAIN * detail)
 
 
-def _split(level: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """The course of all bins in time, how they differ steadily, and the rest: their sum is `level`."""
-    course = level.mean(-1, keepdim=True)
-    steady = _mean(level - course, STEADY_FRAMES, 1)
-    return course, steady, level - course - steady
+def _split(mel: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """The course of all bins in time, how they differ steadily, what else parts of the band do, and detail: a sum."""
+    course = mel.mean(-1, keepdim=True)
+    steady = _mean(mel - course, STEADY_FRAMES, 1)
+    rest = _mean(mel - course - steady, 1, ENVELOPE_MELS)
+    return course, steady, rest, mel - course - steady - rest
 
 
 def _mean(mel: Tensor, num_frames: int, num_mels: int) -> Tensor:

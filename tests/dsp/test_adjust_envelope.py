@@ -70,12 +70,21 @@ def test_what_comes_and_goes_in_parts_of_the_band_is_mixed(which, share):
     assert torch.allclose(result + 5, share * pattern[60:-60, :1], atol=0.02)
 
 
-def test_detail_finer_than_the_envelope_stays_and_grows():
-    detail = torch.zeros(256)
-    detail[LOW + 20 :: 9] = 1.0
-    result = adjusted(flat() + detail, flat())
-    peaks = result[0, 0, 150, LOW + 38 : LOW + 38 + 9]
-    assert float(peaks.max() - peaks.median()) == pytest.approx(DETAIL_GAIN, abs=0.01)
+def test_detail_that_comes_and_goes_stays_and_grows():
+    detail = torch.zeros(301, 256)
+    detail[:, LOW + 20 :: 9] = 1.0
+    detail[1::2] *= -1
+    peaks = adjusted(flat() + detail, flat())[0, 0, 150, LOW + 38 : LOW + 38 + 9]
+    # One frame of 101 is over.
+    assert float(peaks.max() - peaks.median()) == pytest.approx(DETAIL_GAIN, abs=0.02)
+
+
+def test_a_gap_of_one_bin_that_stays_is_filled_as_the_rest_of_the_spectrum():
+    mel = flat()
+    mel[..., LOW + 3] -= 1.0
+    result = adjusted(mel, flat())[0, 0, 150, LOW : LOW + 12]
+    # One bin of the band moves its mean by less than 0.01.
+    assert torch.allclose(result[3] - result[8], torch.tensor(SHARE - 1.0), atol=0.01)
 
 
 def test_nothing_below_the_cutoff_counts():
