@@ -204,7 +204,8 @@ class Adapter:
 
         Returns:
             A copy of `output`, with `sampling_rate`, `original` and `reports` as attributes (keys if it is a dict). A
-            batch of unequal lengths in one tensor or array is padded with zeros at the end. Where a list holds None,
+            batch of unequal lengths in one tensor or array is padded with zeros at the end, and lengths that the
+            output tells are those of the new audio. Where a list holds None,
             as for a text of which nothing was spoken, so do the new ones.
         """
         form = self.audio_in(output)
@@ -212,8 +213,21 @@ class Adapter:
             rest = iter(reports)
             reports = [None if item is None else next(rest) for item in form]
         new = self.with_audio(output, refill(form, audios, sampling_rate), sampling_rate)
+        new = self.with_lengths(new, [audio.shape[-1] for audio in audios])
         extras = {"sampling_rate": sampling_rate, "original": refill(form, original, sampling_rate), "reports": reports}
         return with_extras(new, extras)
+
+    def with_lengths(self, output: Any, lengths: list[int]) -> Any:
+        """A copy of `output` with other lengths in samples, if it tells any."""
+        if self.lengths is None or self.lengths_in(output, Call()) is None:
+            return output
+        attribute, position = self.lengths
+        is_tuple = isinstance(output, tuple)
+        held = output[position] if is_tuple else getattr(output, attribute)
+        new = held.new_tensor(lengths) if isinstance(held, torch.Tensor) else lengths
+        if is_tuple:
+            return (*output[:position], new, *output[position + 1 :])
+        return with_attribute(output, attribute, new)
 
     def with_audio(self, output: Any, audio: Any, sampling_rate: int) -> Any:
         """A copy of `output` with other audio, and other rate if it holds one."""

@@ -58,6 +58,7 @@ class SpeechT5Adapter(TransformersAdapter):
 
     classes = ("SpeechT5ForTextToSpeech", "SpeechT5ForSpeechToSpeech")
     methods = ("generate_speech", "generate")
+    lengths = ("", 1)
     no_audio = {"vocoder": ((None,), "it gives a spectrogram: pass vocoder=, such as a SpeechT5HifiGan")}
 
     def own_rate(self, call: Call) -> int | None:
@@ -156,12 +157,13 @@ class CodesAdapter(TransformersAdapter):
 
     def check(self) -> None:
         is_latent = self.name.startswith(("PocketTTS", "GradiumPhonon"))
+        inputs = "**inputs, return_dict_in_generate=True" if is_latent else "**inputs"
         decode = "speech.decode(out.audio_latents, out.audio_latents_mask)" if is_latent else "speech.batch_decode(out)"
         raise ValueError(
             f"{self.name} generates {'latents' if is_latent else 'codes'}, which its processor decodes to audio. Put "
             "super-resolution behind the processor:\n"
             "    speech = with_super_resolution(processor, audiosr)\n"
-            "    out = model.generate(**inputs)\n"
+            f"    out = model.generate({inputs})\n"
             f"    audio = {decode}"
         )
 

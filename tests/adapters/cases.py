@@ -6,9 +6,15 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from diffusers import StableAudio3AudioToAudioPipeline, StableAudio3InpaintPipeline
+from diffusers import (
+    LTX2ConditionPipeline,
+    LTX2ImageToVideoPipeline,
+    LTX2InContextPipeline,
+    StableAudio3AudioToAudioPipeline,
+    StableAudio3InpaintPipeline,
+)
 from diffusers.modular_pipelines.echo.decoders import EchoAudioDecoderStep
-from transformers import GPT2Model, SpeechT5HifiGan, TextToAudioPipeline
+from transformers import GPT2Model, SpeechT5ForSpeechToSpeech, SpeechT5HifiGan, TextToAudioPipeline
 
 from tests.adapters.tiny import (
     build_audioldm,
@@ -19,6 +25,12 @@ from tests.adapters.tiny import (
     build_t5_tokenizer,
     build_vits,
     tiny_vocoder,
+)
+from tests.adapters.tiny_omni import (
+    build_higgs_processor,
+    build_pocket_tts,
+    build_qwen2_5_omni,
+    build_qwen3_omni,
 )
 from tests.adapters.tiny_pipelines import (
     build_ace_step,
@@ -39,10 +51,11 @@ from tests.adapters.tiny_speech import (
     build_dia,
     build_moshi,
     build_musicgen_melody,
-    build_seamless_v2,
+    build_seamless,
     build_speecht5,
     build_vibevoice,
 )
+from tests.adapters.tiny_video import build_cosmos3, build_kandinsky6, build_ltx2_dfr
 
 # Two token sequences, the second padded.
 TOKENS = {
@@ -107,7 +120,7 @@ def ltx2(pipe: Any, **arguments: Any) -> Any:
     settings = {"guidance_scale": 1.0, "stg_scale": 0.0, "modality_scale": 1.0}
     settings |= {f"audio_{name}": value for name, value in settings.items()}
     return pipe(
-        ["rain", "wind"],
+        prompt=["rain", "wind"],
         height=32,
         width=32,
         num_frames=17,
@@ -120,6 +133,79 @@ def ltx2(pipe: Any, **arguments: Any) -> Any:
     )
 
 
+def ltx2_dfr(pipe: Any, **arguments: Any) -> Any:
+    return pipe(
+        "rain",
+        height=32,
+        width=32,
+        num_frames=25,
+        sigmas=[1.0],
+        max_sequence_length=16,
+        use_cross_timestep=False,
+        output_type="pt",
+        **arguments,
+    )
+
+
+def kandinsky6(pipe: Any, **arguments: Any) -> Any:
+    return pipe(
+        prompt_embeds=fixed((2, 6, 16)),
+        pooled_prompt_embeds=fixed((2, 16)),
+        height=32,
+        width=32,
+        num_frames=5,
+        num_inference_steps=1,
+        guidance_scale=1.0,
+        **arguments,
+    )
+
+
+def cosmos3(pipe: Any, **arguments: Any) -> Any:
+    return pipe(
+        "rain",
+        num_frames=5,
+        height=32,
+        width=32,
+        num_inference_steps=1,
+        guidance_scale=1.0,
+        enable_sound=True,
+        output_type="pt",
+        **arguments,
+    )
+
+
+def qwen2_5_omni(model: Any, num_texts: int, **arguments: Any) -> Any:
+    return model.generate(
+        input_ids=torch.tensor([[5, 6, 7, 8], [5, 6, 7, 9]])[:num_texts],
+        attention_mask=torch.ones(num_texts, 4, dtype=torch.long),
+        thinker_max_new_tokens=4,
+        talker_max_new_tokens=24,
+        talker_eos_token_id=[34],
+        **arguments,
+    )
+
+
+def higgs_codes() -> torch.Tensor:
+    """As its model generates them: codes between those that begin and end a stream, the second text's end earlier."""
+    codes = torch.randint(64, (2, 30, 4), generator=torch.Generator().manual_seed(1))
+    codes[:, 0], codes[:, -1], codes[1, 20:] = 64, 65, 65
+    return codes
+
+
+@functools.cache
+def pocket_latents() -> Any:
+    """What Pocket TTS' model generates for its processor to decode."""
+    model, _ = build_pocket_tts()
+    ids = torch.tensor([[5, 6, 7, 31], [5, 6, 8, 31]])
+    return model.generate(
+        input_ids=ids,
+        attention_mask=torch.ones_like(ids),
+        frames_after_eos=torch.tensor([2, 2]),
+        max_new_tokens=4,
+        return_dict_in_generate=True,
+    )
+
+
 def stable_audio_3(pipe: Any, **arguments: Any) -> Any:
     return pipe(["rain", "wind"], duration=0.2, num_inference_steps=1, **arguments)
 
@@ -127,6 +213,20 @@ def stable_audio_3(pipe: Any, **arguments: Any) -> Any:
 def fixed(shape: tuple[int, ...]) -> torch.Tensor:
     """The same noise at each call."""
     return torch.randn(shape, generator=torch.Generator().manual_seed(1))
+
+
+def seamless(name: str) -> Case:
+    """A model of SeamlessM4T, from text or from the features of speech."""
+    speech = {"input_features": fixed((2, 20, 8)), "attention_mask": torch.ones(2, 20, dtype=torch.long)}
+    inputs = speech if "SpeechToSpeech" in name else TOKENS
+    return Case(
+        lambda: build_seamless(name),
+        lambda model, **kwargs: model.generate(**inputs, tgt_lang="eng", **kwargs),
+        lambda out: out[0],
+        16_000,
+        lengths=lambda out: out[1].tolist(),
+        takes_generator=False,
+    )
 
 
 SPEECH_T5 = {"speaker_embeddings": fixed((2, 8)), "maxlenratio": 5.0}
@@ -268,6 +368,28 @@ CASES = {
     "LTX-2, tuple": Case(
         build_ltx2, lambda pipe, **kwargs: ltx2(pipe, return_dict=False, **kwargs), lambda out: out[1], 24_000
     ),
+    "LTX-2, image to video": Case(
+        lambda: build_ltx2(LTX2ImageToVideoPipeline),
+        lambda pipe, **kwargs: ltx2(pipe, image=torch.zeros(2, 3, 32, 32), image_crf=0, **kwargs),
+        lambda out: out.audio,
+        24_000,
+    ),
+    "LTX-2, condition": Case(lambda: build_ltx2(LTX2ConditionPipeline), ltx2, lambda out: out.audio, 24_000),
+    "LTX-2, in context": Case(lambda: build_ltx2(LTX2InContextPipeline), ltx2, lambda out: out.audio, 24_000),
+    "LTX-2 DFR": Case(build_ltx2_dfr, ltx2_dfr, lambda out: out.audio, 24_000),
+    "Kandinsky 6": Case(
+        build_kandinsky6,
+        lambda pipe, **kwargs: kandinsky6(pipe, output_type="pt", **kwargs),
+        lambda out: out.audio,
+        44_100,
+    ),
+    "Kandinsky 6, arrays in a tuple": Case(
+        build_kandinsky6,
+        lambda pipe, **kwargs: kandinsky6(pipe, output_type="np", return_dict=False, **kwargs),
+        lambda out: out[1],
+        44_100,
+    ),
+    "Cosmos 3 Omni": Case(build_cosmos3, cosmos3, lambda out: out.sound, 48_000),
     "LTX-2, modular": Case(
         build_modular_ltx2,
         lambda pipe, **kwargs: pipe(audio_latents=fixed((2, 10, 4)), audio_num_frames=10, **kwargs),
@@ -380,8 +502,26 @@ CASES = {
         takes_generator=False,
         read_rate=16_000,
     ),
+    "SpeechT5, speech to speech": Case(
+        lambda: build_speecht5(SpeechT5ForSpeechToSpeech),
+        lambda model, **kwargs: model.generate_speech(
+            fixed((2, 3_000)),
+            speaker_embeddings=SPEECH_T5["speaker_embeddings"],
+            maxlenratio=0.2,
+            vocoder=speecht5_vocoder(),
+            **kwargs,
+        ),
+        lambda out: out,
+        16_000,
+        takes_generator=False,
+        read_rate=16_000,
+    ),
+    "SeamlessM4T": seamless("SeamlessM4TForTextToSpeech"),
+    "SeamlessM4T, speech to speech": seamless("SeamlessM4TForSpeechToSpeech"),
+    "SeamlessM4T, every task": seamless("SeamlessM4TModel"),
+    "SeamlessM4T v2, speech to speech": seamless("SeamlessM4Tv2ForSpeechToSpeech"),
     "SeamlessM4T v2": Case(
-        build_seamless_v2,
+        build_seamless,
         lambda model, **kwargs: model.generate(**TOKENS, tgt_lang="eng", **kwargs),
         lambda out: out[0],
         16_000,
@@ -389,7 +529,7 @@ CASES = {
         takes_generator=False,
     ),
     "SeamlessM4T v2, with tokens": Case(
-        build_seamless_v2,
+        build_seamless,
         lambda model, **kwargs: model.generate(**TOKENS, tgt_lang="eng", return_intermediate_token_ids=True, **kwargs),
         lambda out: out.waveform,
         16_000,
@@ -417,6 +557,49 @@ CASES = {
         lambda processor, **kwargs: processor.batch_decode(dia_codes(), **kwargs),
         lambda out: out,
         44_100,
+        takes_generator=False,
+    ),
+    "Higgs Audio 2, its processor": Case(
+        build_higgs_processor,
+        lambda processor, **kwargs: processor.batch_decode(higgs_codes(), **kwargs),
+        lambda out: out,
+        24_000,
+        takes_generator=False,
+    ),
+    "Pocket TTS, its processor": Case(
+        lambda: build_pocket_tts()[1],
+        lambda processor, **kwargs: processor.decode(
+            pocket_latents().audio_latents, pocket_latents().audio_latents_mask, **kwargs
+        ),
+        lambda out: out,
+        24_000,
+        takes_generator=False,
+    ),
+    "Qwen 2.5 Omni": Case(
+        build_qwen2_5_omni,
+        lambda model, **kwargs: qwen2_5_omni(model, 1, **kwargs),
+        lambda out: out[1],
+        24_000,
+        takes_generator=False,
+    ),
+    "Qwen 2.5 Omni, several": Case(
+        build_qwen2_5_omni,
+        lambda model, **kwargs: qwen2_5_omni(model, 2, **kwargs),
+        lambda out: out[1],
+        24_000,
+        takes_generator=False,
+    ),
+    "Qwen 3 Omni": Case(
+        build_qwen3_omni,
+        lambda model, **kwargs: model.generate(
+            input_ids=torch.tensor([[30, 31, 5, 6, 33, 30, 32]]),
+            thinker_max_new_tokens=6,
+            thinker_eos_token_id=33,
+            talker_max_new_tokens=12,
+            **kwargs,
+        ),
+        lambda out: out[1],
+        24_000,
         takes_generator=False,
     ),
     "VibeVoice": Case(

@@ -12,6 +12,7 @@ from audiosr_pipeline.adapters import read_output, with_super_resolution
 from audiosr_pipeline.adapters.find import find_adapter
 from tests.adapters.cases import CASES
 from tests.adapters.tiny import build_audioldm, build_fastspeech2, build_musicgen
+from tests.adapters.tiny_omni import build_pocket_tts
 from tests.adapters.tiny_speech import build_dia
 from tests.conftest import build_tiny_pipeline
 from tests.signals import noise
@@ -112,6 +113,11 @@ def test_latents_are_not_audio(tiny_pipeline):
         ("CSM", {"output_audio": False}, "output_audio=False gives no audio; it gives codes: pass output_audio=True"),
         ("SpeechT5", {"vocoder": None}, "vocoder=None gives no audio; it gives a spectrogram: pass vocoder="),
         ("Moshi", {"return_audio_waveforms": False}, "return_audio_waveforms=False gives no audio"),
+        ("Cosmos 3 Omni", {"enable_sound": False}, "enable_sound=False gives no audio; pass enable_sound=True"),
+        ("Cosmos 3 Omni", {}, "enable_sound=False gives no audio"),
+        ("Kandinsky 6", {"sample_audio": False}, "sample_audio=False gives no audio; leave it out"),
+        ("Qwen 2.5 Omni", {"generation_mode": "text"}, 'generation_mode="text" gives no audio'),
+        ("Qwen 3 Omni", {"return_audio": False}, "return_audio=False gives no audio"),
         ("LTX-2", {"output_type": "latent"}, 'output_type="latent" gives no audio; leave it out'),
         ("MiniMax Music 3, modular, several values", {"output": "latent_chunks"}, "leaves out the audio.*audios"),
     ],
@@ -122,6 +128,14 @@ def test_a_call_that_would_give_no_audio_is_refused_before_it_generates(name, ar
     method = wrapped if "__call__" in find_adapter(generator).methods else wrapped.generate
     with pytest.raises(ValueError, match=message):
         method(**arguments)
+
+
+@pytest.mark.parametrize("name", ["Qwen 2.5 Omni", "Qwen 3 Omni"])
+def test_qwen_without_a_talker_is_refused_before_it_generates(name, tiny_pipeline):
+    model = CASES[name].build()
+    model.disable_talker()
+    with pytest.raises(ValueError, match=r"has no talker.*enable_talker\(\)"):
+        with_super_resolution(model, tiny_pipeline).generate()
 
 
 def test_video_without_audio_is_refused(tiny_pipeline):
@@ -141,9 +155,23 @@ def test_models_that_generate_codes_are_told_where_they_become_audio(tiny_pipeli
     model, _ = build_dia()
     with pytest.raises(ValueError, match="DiaForConditionalGeneration generates codes.*processor(.|\n)*batch_decode"):
         with_super_resolution(model, tiny_pipeline, sampling_rate=44_100)
-    stub = type("PocketTTSForConditionalGeneration", (), {"__module__": "transformers.models"})()
-    with pytest.raises(ValueError, match=r"generates latents(.|\n)*speech.decode\(out.audio_latents"):
-        with_super_resolution(stub, tiny_pipeline)
+    model, processor = build_pocket_tts()
+    with pytest.raises(ValueError, match=r"generates latents(.|\n)*return_dict_in_generate=True") as error:
+        with_super_resolution(model, tiny_pipeline)
+    # As it says.
+    ids = torch.tensor([[5, 6, 7, 31], [5, 6, 8, 31]])
+    inputs = {"input_ids": ids, "attention_mask": torch.ones_like(ids), "max_new_tokens": 2}
+    inputs["frames_after_eos"] = torch.tensor([2, 2])
+    lines = [line.strip() for line in str(error.value).splitlines() if " = " in line]
+    names = {
+        "processor": processor,
+        "audiosr": tiny_pipeline,
+        "model": model,
+        "inputs": inputs,
+        "with_super_resolution": with_super_resolution,
+    }
+    exec("\n".join(lines), names)
+    assert len(names["audio"]) == 2 and names["audio"].sampling_rate == 48_000
 
 
 def test_a_processor_does_not_write_at_its_own_rate(tiny_pipeline):

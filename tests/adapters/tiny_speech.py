@@ -1,6 +1,7 @@
 """The newer models of transformers made tiny, as in `tests/adapters/tiny.py`."""
 
 import torch
+import transformers
 from torch import nn
 from transformers import (
     BarkCoarseConfig,
@@ -26,9 +27,10 @@ from transformers import (
     MusicgenMelodyConfig,
     MusicgenMelodyDecoderConfig,
     MusicgenMelodyForConditionalGeneration,
+    SeamlessM4TConfig,
     SeamlessM4Tv2Config,
-    SeamlessM4Tv2ForTextToSpeech,
     SpeechT5Config,
+    SpeechT5ForSpeechToSpeech,
     SpeechT5ForTextToSpeech,
     T5Config,
     VibeVoiceAcousticTokenizerConfig,
@@ -102,9 +104,9 @@ def with_loud_codec(codec: nn.Module) -> None:
     make_loud(codec.decoder)
 
 
-def build_speecht5() -> SpeechT5ForTextToSpeech:
+def build_speecht5(cls: type = SpeechT5ForTextToSpeech) -> SpeechT5ForTextToSpeech | SpeechT5ForSpeechToSpeech:
     torch.manual_seed(0)
-    model = SpeechT5ForTextToSpeech(
+    model = cls(
         SpeechT5Config(
             vocab_size=32,
             hidden_size=16,
@@ -115,6 +117,12 @@ def build_speecht5() -> SpeechT5ForTextToSpeech:
             decoder_attention_heads=2,
             decoder_ffn_dim=16,
             num_mel_bins=8,
+            conv_dim=[8, 8],
+            conv_stride=[5, 4],
+            conv_kernel=[10, 8],
+            num_feat_extract_layers=2,
+            num_conv_pos_embeddings=4,
+            num_conv_pos_embedding_groups=2,
             speech_decoder_prenet_units=16,
             speech_decoder_prenet_dropout=0.0,
             speaker_embedding_dim=8,
@@ -237,16 +245,14 @@ SEAMLESS_SIZES = {
 }
 
 
-def build_seamless_v2() -> SeamlessM4Tv2ForTextToSpeech:
+def build_seamless(name: str = "SeamlessM4Tv2ForTextToSpeech") -> nn.Module:
     torch.manual_seed(0)
-    model = SeamlessM4Tv2ForTextToSpeech(
-        SeamlessM4Tv2Config(
-            **SEAMLESS_SIZES,
-            char_vocab_size=20,
-            t2u_variance_predictor_embed_dim=16,
-            t2u_variance_predictor_hidden_dim=16,
-        )
-    ).eval()
+    sizes = {**SEAMLESS_SIZES, "feature_projection_input_dim": 8, "t2u_max_new_tokens": 12}
+    config = SeamlessM4TConfig(**sizes)
+    if "v2" in name:
+        characters = {"char_vocab_size": 20, "t2u_variance_predictor_embed_dim": 16}
+        config = SeamlessM4Tv2Config(**sizes, **characters, t2u_variance_predictor_hidden_dim=16)
+    model = getattr(transformers, name)(config).eval()
     config = model.generation_config
     config.text_decoder_lang_to_code_id = config.t2u_lang_code_to_id = {"eng": 4}
     config.vocoder_lang_code_to_id = {"eng": 0}
