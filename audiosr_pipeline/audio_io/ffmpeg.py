@@ -21,7 +21,7 @@ from av.stream import Disposition
 from audiosr_pipeline.audio_io.containers import musepack_part, promised_duration, promised_file_bytes
 from audiosr_pipeline.audio_io.errors import AudioFileError, damaged
 from audiosr_pipeline.audio_io.mp3 import missed_tag, tagged_length
-from audiosr_pipeline.audio_io.mp4 import Edit, find_edit
+from audiosr_pipeline.audio_io.mp4 import Edit, find_edit, fragments_duration
 from audiosr_pipeline.audio_io.window import Window
 
 DEMUXERS = (
@@ -339,7 +339,10 @@ class FFmpegSource:
         if self.kind == MATROSKA:
             return self._find_promised_by_matroska(container, stream)
         if stream.duration:
-            return self._to_samples(stream.duration, stream) - self._first
+            promised = self._to_samples(stream.duration, stream)
+            if self.kind == MP4 and (duration := fragments_duration(self.file, stream.id)) is not None:
+                promised = max(promised, round(duration * self.sampling_rate))
+            return promised - self._first
         if container.duration and len(container.streams) == 1:
             return round(container.duration * self.sampling_rate / 1_000_000)
         return None

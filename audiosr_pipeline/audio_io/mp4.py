@@ -79,6 +79,44 @@ def find_edit(file: Window, track_id: int) -> Edit | None:
     return None
 
 
+def fragments_duration(file: Window, track_id: int) -> Fraction | None:
+    """How many seconds the fragments of a track should come to by the file's header, with the coder's delay; None if it
+    has none, or its header doesn't say it.
+
+    FFmpeg adds up those that are there.
+
+    Args:
+        file: The file.
+        track_id: The track's number in it.
+    """
+    boxes = list(_boxes(file, 0, file.seek(0, os.SEEK_END)))
+    movie = next(((start, end) for name, start, end in boxes if name == b"moov"), None)
+    if movie is None or all(name != b"moof" for name, _, _ in boxes):
+        return None
+    scale, of_movie, tracks = 0, 0, []
+    for name, start, end in _boxes(file, *movie):
+        if name == b"mvhd":
+            scale = _timescale(_content(file, start, end))[0]
+        elif name == b"mvex":
+            for extended, begin, finish in _boxes(file, start, end):
+                if extended == b"mehd":
+                    content = _content(file, begin, finish)
+                    of_movie = int.from_bytes(content[4:12] if content[:1] == b"\1" else content[4:8], "big")
+        elif name == b"trak":
+            tracks.append(_leaves(file, start, end))
+    durations = []
+    # That of the movie is the longest track's.
+    if of_movie and scale and len(tracks) == 1:
+        durations.append(Fraction(of_movie, scale))
+    for track in tracks:
+        if b"tkhd" in track and b"mdhd" in track and _track_id(track[b"tkhd"]) == track_id:
+            scale, media = _timescale(track[b"mdhd"])
+            # If some samples stand outside fragments, it may be of these alone.
+            if scale and media and not int.from_bytes(track.get(b"stsz", b"")[8:12], "big"):
+                durations.append(Fraction(media, scale))
+    return max(durations, default=None)
+
+
 def _boxes(file: Window, start: int, end: int) -> Iterator[tuple[bytes, int, int]]:
     """Name, start and end of the content of each box."""
     while start + 8 <= end:
@@ -96,12 +134,12 @@ def _boxes(file: Window, start: int, end: int) -> Iterator[tuple[bytes, int, int
 
 
 def _leaves(file: Window, start: int, end: int) -> dict[bytes, bytes]:
-    """The boxes of a track that aren't made of others, but for its samples' tables."""
+    """The boxes of a track that aren't made of others, but for most of its samples' tables."""
     found = {}
     for name, begin, finish in _boxes(file, start, end):
         if name in CONTAINERS:
             found.update(_leaves(file, begin, finish))
-        elif name in (b"tkhd", b"mdhd", b"elst"):
+        elif name in (b"tkhd", b"mdhd", b"elst", b"stsz"):
             found[name] = _content(file, begin, finish)
     return found
 

@@ -103,6 +103,33 @@ def test_an_mp4_file_without_its_index_says_so(tmp_path):
         read_audio(path)
 
 
+@pytest.mark.parametrize("says", ["mehd", "mdhd", "sidx"])
+def test_a_file_that_lacks_its_last_fragments_is_an_error_if_its_header_says_its_length(tmp_path, says):
+    """Cut where a fragment ends, as a download in parts may be."""
+    path = tmp_path / "a.mp4"
+    flags = {"sidx": "dash+global_sidx"}.get(says, "frag_keyframe+empty_moov+default_base_moof")
+    encode(path, sweep(480_000, 48_000), 48_000, "aac", "mp4", {"movflags": flags, "frag_duration": "1000000"})
+    data = bytearray(path.read_bytes())
+    if says == "mehd":
+        place = data.index(b"mvex")
+        size = struct.unpack(">I", data[place - 4 : place])[0]
+        data[place - 4 : place] = struct.pack(">I", size + 16)
+        data[place + 4 : place + 4] = struct.pack(">I4sII", 16, b"mehd", 0, 10_020)
+        movie = data.index(b"moov")
+        data[movie - 4 : movie] = struct.pack(">I", struct.unpack(">I", data[movie - 4 : movie])[0] + 16)
+    elif says == "mdhd":
+        place = data.index(b"mdhd")
+        data[place + 20 : place + 24] = struct.pack(">I", 481_024)
+    path.write_bytes(data)
+    # The delay isn't said.
+    assert read_audio(path)[0].shape[1] == 481_024
+    fragments = [match.start() - 4 for match in re.finditer(b"moof", data)]
+    path.write_bytes(data[: fragments[-3]])
+    promised, found = lengths_in_error(path)
+    assert promised == pytest.approx(481_024, abs=100)
+    assert found < 400_000
+
+
 def test_sound_that_is_missing_by_the_times_of_a_container_is_an_error(tmp_path):
     """A WebM file of which a cluster was cut out, as of a stream that was interrupted."""
     path = tmp_path / "a.mka"
