@@ -159,7 +159,7 @@ def find_samples(file: Window, size: int) -> Samples | None:
             length = whole - start
         said = whole - start if tail == "unknown" else None
     if length < available:
-        tail = _find_tail(file, family, start + length, size)
+        tail = _find_tail(file, family, start + length, size, is_empty=length <= family.preamble)
         problem = PROBLEMS.get(tail, problem)
         if tail == "unknown":
             is_known, said = False, length - family.preamble if length > family.preamble else None
@@ -256,8 +256,15 @@ def _is_unknown(length: int, family: _Family) -> bool:
     return length >= 2**63 - 2**16 or any(low <= length <= high for low, high in UNKNOWN_LENGTHS)
 
 
-def _find_tail(file: Window, family: _Family, position: int, size: int) -> str:
+def _find_tail(file: Window, family: _Family, position: int, size: int, is_empty: bool = False) -> str:
     """What follows the samples' promised end.
+
+    Args:
+        file: The file.
+        family: Its kind.
+        position: The promised end.
+        size: Length of the file in bytes.
+        is_empty: Whether no sample is promised: zeros are silence then, and what is short is a short sound.
 
     Returns:
         "nothing" that is sound, another "file", more "samples" in a chunk of their own, or something "unknown", which
@@ -265,7 +272,7 @@ def _find_tail(file: Window, family: _Family, position: int, size: int) -> str:
     """
     rest = read_at(file, position, MOST_PADDING + 1)
     if len(rest) <= MOST_PADDING and not rest.strip(b"\0"):
-        return "nothing"
+        return "unknown" if is_empty and rest else "nothing"
     aligned = position + -position % family.alignment
     if begins_at(file, aligned) or begins_at(file, position):
         return "file"
@@ -292,7 +299,7 @@ def _find_tail(file: Window, family: _Family, position: int, size: int) -> str:
             return "nothing"
     # CAF has no length but that of the samples.
     is_complete = whole is None or abs(whole - position) < family.alignment
-    if is_complete and size - position < SMALLEST_BLOCK:
+    if not is_empty and is_complete and size - position < SMALLEST_BLOCK:
         return "nothing"
     return "unknown"
 

@@ -56,6 +56,19 @@ def test_a_chunk_after_an_odd_number_of_bytes_without_padding_is_no_audio(tmp_pa
     assert whole(tmp_path / "a.wav").shape == (1, 1_001)
 
 
+@pytest.mark.parametrize("num_samples", [10, 200, 30_000])
+def test_silence_from_a_pipe_whose_length_is_zero_is_silence(tmp_path, num_samples):
+    soundfile.write(tmp_path / "a.wav", np.zeros(num_samples), 16_000, "PCM_16")
+    data = bytearray((tmp_path / "a.wav").read_bytes())
+    data[4:8] = data[40:44] = bytes(4)
+    for length in (0, 36):
+        data[4:8] = struct.pack("<I", length)
+        (tmp_path / "a.wav").write_bytes(data)
+        audio = whole(tmp_path / "a.wav")
+        assert audio.shape == (1, num_samples)
+        assert not audio.any()
+
+
 def test_an_empty_wav_file_with_chunks_after_it_holds_no_samples(tmp_path):
     data = wav_bytes(tmp_path / "a.wav", 0)
     (tmp_path / "a.wav").write_bytes(data + b"LIST\x04\0\0\0INFO")
