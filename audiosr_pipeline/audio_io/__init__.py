@@ -1,8 +1,9 @@
 """Audio files: alone in touching soundfile and PyAV."""
 
 from audiosr_pipeline.audio_io.errors import AudioFileError
-from audiosr_pipeline.audio_io.files import AUDIO_SUFFIXES, audio_files, other_files
+from audiosr_pipeline.audio_io.files import AUDIO_SUFFIXES, audio_files, not_files, other_files
 from audiosr_pipeline.audio_io.reading import (
+    audio_channels,
     audio_format,
     audio_length,
     audio_notes,
@@ -15,12 +16,14 @@ from audiosr_pipeline.audio_io.writing import (
     fitting_gain,
     is_narrower,
     kept_subtype,
+    read_comment,
     write_audio,
 )
 
 __all__ = [
     "AUDIO_SUFFIXES",
     "AudioFileError",
+    "audio_channels",
     "audio_files",
     "audio_format",
     "audio_length",
@@ -29,8 +32,10 @@ __all__ = [
     "fitting_gain",
     "is_narrower",
     "kept_subtype",
+    "not_files",
     "other_files",
     "read_audio",
+    "read_comment",
     "read_segment",
     "sample_format",
     "write_audio",

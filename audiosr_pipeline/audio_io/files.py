@@ -1,6 +1,7 @@
 """Which files are taken for audio by their names, when a folder is searched."""
 
 import codecs
+import os
 from pathlib import Path
 
 AUDIO_SUFFIXES = (
@@ -16,21 +17,44 @@ PROGRAM_SUFFIXES = (".ts", ".mts")
 
 def audio_files(folder: Path | str) -> list[Path]:
     """The files in a folder and below that are named as audio or video, sorted; hidden ones, and programs in TypeScript
-    that are named as video, are passed over."""
-    return [path for path in _files(folder) if _is_named_as_audio(path)]
+    that are named as video, are passed over, and links to folders aren't followed."""
+    return [path for path in _entries(folder) if path.is_file() and _is_named_as_audio(path)]
 
 
 def other_files(folder: Path | str) -> list[Path]:
     """The files that `audio_files` passes over, but for hidden ones."""
-    return [path for path in _files(folder) if not _is_named_as_audio(path)]
+    return [path for path in _entries(folder) if path.is_file() and not _is_named_as_audio(path)]
 
 
-def _files(folder: Path | str) -> list[Path]:
-    return sorted(
-        path
-        for path in Path(folder).rglob("*")
-        if not any(part.startswith(".") for part in path.relative_to(folder).parts) and path.is_file()
-    )
+def not_files(folder: Path | str) -> list[tuple[Path, str]]:
+    """What `audio_files` passes over because it is no file, each with what it is; but for what is hidden."""
+    return [(path, _kind(path)) for path in _entries(folder) if not path.is_file()]
+
+
+def _entries(folder: Path | str) -> list[Path]:
+    """All in a folder and below but folders that can be searched, and what is hidden; sorted."""
+    found: list[Path] = []
+
+    def is_shown(name: str) -> bool:
+        return not name.startswith(".")
+
+    def add_unread(error: OSError) -> None:
+        found.append(Path(error.filename))
+
+    for where, folders, names in os.walk(folder, onerror=add_unread):
+        folders[:] = filter(is_shown, folders)
+        links = [name for name in folders if os.path.islink(os.path.join(where, name))]
+        found += [Path(where, name) for name in (*filter(is_shown, names), *links)]
+    return sorted(found)
+
+
+def _kind(path: Path) -> str:
+    """What a path is that is no file."""
+    if path.is_dir():
+        return "a link to a folder" if path.is_symlink() else "a folder that can't be read"
+    if path.is_symlink() and not path.exists():
+        return "a link to nothing"
+    return "a pipe" if path.is_fifo() else "a socket" if path.is_socket() else "a device"
 
 
 def _is_named_as_audio(path: Path) -> bool:

@@ -74,6 +74,16 @@ def audio_length(path: Path | str) -> tuple[int, int]:
         return num_samples, source.sampling_rate
 
 
+def audio_channels(path: Path | str) -> int:
+    """How many channels `read_audio` gives.
+
+    Raises:
+        AudioFileError: If there is no such file, or it is no audio.
+    """
+    with _opened(path) as source:
+        return source.channels
+
+
 def audio_notes(path: Path | str) -> list[str]:
     """What the user should know of how a file is read: which of several audio tracks.
 

@@ -73,7 +73,12 @@ def fitting_gain(audio: np.ndarray, subtype: str) -> float:
 
 
 def write_audio(
-    path: Path | str, audio: np.ndarray, sampling_rate: int, subtype: str | None = None, dither: bool = False
+    path: Path | str,
+    audio: np.ndarray,
+    sampling_rate: int,
+    subtype: str | None = None,
+    dither: bool = False,
+    comment: str = "",
 ) -> None:
     """Writes a file, whole or not at all. A WAV file that would exceed 4 GB is written as RF64.
 
@@ -85,6 +90,7 @@ def write_audio(
         subtype: PCM_16, PCM_24, FLOAT or VORBIS; None is PCM_16, for OGG VORBIS.
         dither: Whether noise of triangular distribution (TPDF), two steps wide, is added before rounding to PCM; the
             same noise for every file. Samples that are exactly zero stay so, and with them digital silence.
+        comment: Text that is kept in the file beside the samples: see `read_comment`.
 
     Raises:
         AudioFileError: If the format has no such `subtype`, `audio` would clip or holds NaN or infinity, or the file
@@ -113,12 +119,23 @@ def write_audio(
                 native_path(temporary), "w", sampling_rate, channels, subtype=subtype, format=audio_format
             ) as file,
         ):
+            if comment:
+                file.comment = comment
             # In blocks, because the converted copy of a long recording is large, and libvorbis overflows its stack.
             for start in range(0, num_samples, BLOCK):
                 block = audio[:, start : start + BLOCK]
                 file.write(_quantize((block if order is None else block[list(order)]).T, subtype, rng))
     except (soundfile.LibsndfileError, OSError) as error:
         raise AudioFileError(path, f"can't be written: {reason(error)}") from error
+
+
+def read_comment(path: Path | str) -> str:
+    """The comment of a file that `write_audio` wrote; "" if it has none, or can't be read."""
+    try:
+        with soundfile.SoundFile(native_path(path)) as file:
+            return str(file.comment)
+    except (soundfile.LibsndfileError, OSError):
+        return ""
 
 
 def _bits(subtype: str) -> int:

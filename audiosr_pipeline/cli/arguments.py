@@ -10,7 +10,7 @@ from pathlib import Path
 
 import torch
 
-from audiosr_pipeline.audio_io import audio_files, other_files
+from audiosr_pipeline.audio_io import audio_files, not_files, other_files
 
 INPUTS = (
     "audio files, folders (with their subfolders), patterns like *.wav; - is stdin; ./-a.wav is a file whose name "
@@ -72,34 +72,63 @@ def find_sources(
     Returns:
         The files, `STDIN` for stdin, each with its path below the folder it was found in (its name if it was named
         itself), whether or not they exist and are audio; a line for each folder without audio files; and a line for
-        each folder in which files were passed over, because they have other names.
+        each folder in which files were passed over, because they have other names, and for what is no file.
     """
     sources, failures, notes = [], [], []
     for given in inputs:
         if given in (STREAM, str(STDIN)):
             sources.append((STDIN, Path("stdin")))
             continue
-        # A file may be called "take [2].wav": what exists is no pattern.
-        matches = [given] if os.path.lexists(given) else sorted(glob.glob(given, recursive=True)) or [given]
-        for path in map(Path, matches):
+        matches, odd = _matches(given)
+        if odd:
+            notes.append(f"{given}: passed over {_listed([f'{path} (no file)' for path in odd])}")
+        if not matches:
+            failures.append(f"{given}: a pattern that matches no file")
+        for path in matches:
             if not path.is_dir():
                 sources.append((path, Path(path.name)))
                 continue
-            files, others = audio_files(path), other_files(path)
+            files, others, unread = audio_files(path), other_files(path), not_files(path)
             if not files:
                 failures.append(f"{path}: a folder without audio files")
             if leave_out is not None and leave_out.resolve() not in path.resolve().parents:
                 files = [file for file in files if leave_out.resolve() not in file.resolve().parents]
                 others = [file for file in others if leave_out.resolve() not in file.resolve().parents]
+                # The folder itself may be a link.
+                unread = [(file, kind) for file, kind in unread if leave_out.resolve() not in _lineage(file)]
             sources += [(file, file.relative_to(path)) for file in files]
             if others:
                 notes.append(_passed_over(path, others))
+            if unread:
+                what = "1 that is no file" if len(unread) == 1 else f"{len(unread)} that are no files"
+                listed = _listed([f"{file.relative_to(path)} ({kind})" for file, kind in unread])
+                notes.append(f"{path}: passed over {what}: {listed}")
     return sources, failures, notes
+
+
+def _matches(given: str) -> tuple[list[Path], list[Path]]:
+    """What is meant by a file, a folder or a pattern, and what matches a pattern but is neither file nor folder."""
+    # A file may be called "take [2].wav": what exists is no pattern.
+    if os.path.lexists(given) or not (found := sorted(glob.glob(given, recursive=True))):
+        return [Path(given)], []
+    # A pipe that nothing writes to would be waited for.
+    odd = [path for path in map(Path, found) if path.exists() and not (path.is_file() or path.is_dir())]
+    return [path for path in map(Path, found) if path not in odd], odd
 
 
 def _passed_over(folder: Path, files: list[Path]) -> str:
     """A line that counts and names what isn't searched for in a folder."""
-    names = ", ".join(str(file.relative_to(folder)) for file in files[:MOST_NAMES])
-    more = f" and {len(files) - MOST_NAMES} more" if len(files) > MOST_NAMES else ""
+    names = _listed([str(file.relative_to(folder)) for file in files])
     what = "1 file that isn't" if len(files) == 1 else f"{len(files)} files that aren't"
-    return f"{folder}: passed over {what} named as audio or video: {names}{more}"
+    return f"{folder}: passed over {what} named as audio or video: {names}"
+
+
+def _listed(names: list[str]) -> str:
+    """The first of some names, and how many more there are."""
+    more = f" and {len(names) - MOST_NAMES} more" if len(names) > MOST_NAMES else ""
+    return f"{', '.join(names[:MOST_NAMES])}{more}"
+
+
+def _lineage(path: Path) -> list[Path]:
+    """Where a path leads, and the folders above it."""
+    return [path.resolve(), *path.resolve().parents]

@@ -1,6 +1,7 @@
 """One input of `enhance`: read, enhanced and written, or found done."""
 
 import argparse
+import hashlib
 import json
 import math
 from contextlib import suppress
@@ -12,12 +13,14 @@ import torch
 
 from audiosr_pipeline import AudioSRPipeline
 from audiosr_pipeline.audio_io import (
+    audio_channels,
     audio_length,
     audio_notes,
     fitting_gain,
     is_narrower,
     kept_subtype,
     read_audio,
+    read_comment,
     sample_format,
     write_audio,
 )
@@ -30,6 +33,9 @@ from audiosr_pipeline.cli.streams import as_file, as_text, deliver, shown
 from audiosr_pipeline.printable import printable
 from audiosr_pipeline.spectrogram import Clip, save_spectrograms
 
+# The comment of an output; the checksum of its input follows.
+MADE_FROM = "audiosr-pipeline enhance, made from SHA-256 "
+
 
 def enhance_file(pipeline: AudioSRPipeline, job: Job, arguments: argparse.Namespace) -> tuple[str, str]:
     """Enhances an input and writes all that is asked for, or nothing.
@@ -40,6 +46,7 @@ def enhance_file(pipeline: AudioSRPipeline, job: Job, arguments: argparse.Namesp
     with as_file(job.source) as path:
         audio, sampling_rate = read_audio(path)
         source_subtype, reading_notes = sample_format(path), audio_notes(path)
+        input_sha256 = checksum(path)
     subtype = job.subtype or kept_subtype(job.suffix, source_subtype)
     dither = is_narrower(subtype, source_subtype)
     num_channels, num_samples = audio.shape
@@ -73,19 +80,22 @@ def enhance_file(pipeline: AudioSRPipeline, job: Job, arguments: argparse.Namesp
         parts = {}
         if job.report is not None:
             samples = {"input_subtype": source_subtype, "output_subtype": subtype, "output_dithered": dither}
-            fields = {"input": as_text(job.source), "output": as_text(job.output), **samples}
+            names = {"input": as_text(job.source), "output": as_text(job.output)}
+            fields = {**names, "input_sha256": input_sha256, **samples}
             fields |= {"output_gain_db": gain_db, **report.to_dict()}
             parts[job.report] = folder / "report.json"
             text = json.dumps(fields, indent=2, allow_nan=False)
             parts[job.report].write_text(text + "\n", encoding="utf-8")
         parts[job.output] = folder / f"audio{job.suffix}"
-        write_part(parts[job.output], job, enhanced, result.sampling_rate, subtype, dither)
+        comment = "" if job.output == STDOUT else f"{MADE_FROM}{input_sha256}"
+        write_part(parts[job.output], job, enhanced, result.sampling_rate, subtype, dither, comment)
         if job.spectrogram is not None:
             parts[job.spectrogram] = folder / "spectrogram.png"
             draw(parts[job.spectrogram], job, (audio, sampling_rate), (enhanced, result.sampling_rate))
         if job.output == STDOUT:
             deliver(parts[job.output])
-        elif not publish(parts, job.output, arguments.overwrite):
+        elif not publish(parts, job.output, arguments.overwrite, job.stale):
+            check_done(job)
             return "done", f"{OUTCOMES['done']}, by another run"
     return report.action, line
 
@@ -94,11 +104,13 @@ def complete_file(job: Job) -> tuple[str, str]:
     """Leaves an output as it is; only a spectrogram that is missing beside it is drawn.
 
     Raises:
-        ValueError: If it isn't as long as its input makes it.
+        ValueError: If it is of another input: see `check_done`.
     """
     if job.report is not None and not (job.report.is_file() and is_own(job.report, job)):
         raise FileExistsError(f"{job.output} is there, but not {job.report}: --overwrite makes both again")
     check_done(job)
+    if job.spectrogram is not None and job.spectrogram.exists() and not is_own(job.spectrogram, job):
+        raise FileExistsError(f"{job.spectrogram} is there, and is no spectrogram of this program's: move it")
     if job.spectrogram is None or job.spectrogram.exists():
         return "done", OUTCOMES["done"]
     with part_folder(job.output.parent) as folder:
@@ -122,8 +134,31 @@ def check_result(enhanced: np.ndarray, shape: tuple[int, int]) -> None:
         raise ValueError("the result holds NaN or infinity: other settings, or another model, may give a usable one")
 
 
+def checksum(path: Path) -> str:
+    """SHA-256 of a file, in hexadecimal digits."""
+    found = hashlib.sha256()
+    with open(path, "rb") as file:
+        while block := file.read(2**20):
+            found.update(block)
+    return found.hexdigest()
+
+
 def check_done(job: Job) -> None:
-    """Raises a ValueError if an output has another length than its input makes it, by headers and then in fact."""
+    """Raises a ValueError if an output isn't of its input, by the checksum that it keeps, or not as it is asked for."""
+    comment = read_comment(job.output)
+    if comment.startswith(MADE_FROM):
+        if comment != f"{MADE_FROM}{checksum(job.source)}":
+            raise ValueError(
+                f"{job.output} is there, but was made from another recording, or this one has changed since: "
+                "--overwrite replaces it"
+            )
+    elif audio_channels(job.output) != audio_channels(job.source):
+        raise ValueError(
+            f"{job.output} is there, but with {audio_channels(job.output)} channels, and this input has "
+            f"{audio_channels(job.source)}: it is of other audio. --overwrite replaces it"
+        )
+    if job.subtype is not None and (found := sample_format(job.output)) != job.subtype:
+        raise ValueError(f"{job.output} is there, but as {found} and not {job.subtype}: --overwrite replaces it")
     with suppress(ValueError):
         if audio_length(job.output)[0] == enhanced_length(*audio_length(job.source)):
             return
@@ -137,10 +172,12 @@ def check_done(job: Job) -> None:
         )
 
 
-def write_part(part: Path, job: Job, audio: np.ndarray, sampling_rate: int, subtype: str, dither: bool) -> None:
+def write_part(
+    part: Path, job: Job, audio: np.ndarray, sampling_rate: int, subtype: str, dither: bool, comment: str
+) -> None:
     """Writes the part of an output; an error names the output."""
     try:
-        write_audio(part, audio, sampling_rate, subtype, dither)
+        write_audio(part, audio, sampling_rate, subtype, dither, comment)
     except ValueError as error:
         raise ValueError(str(error).replace(str(part), shown(job.output))) from error
 

@@ -15,6 +15,8 @@ from audiosr_pipeline.cli.output_names import output_names
 from audiosr_pipeline.cli.streams import as_text, shown
 from audiosr_pipeline.spectrogram import SOFTWARE
 
+# What stands beside an output, if it is asked for.
+REPORT, SPECTROGRAM = ".json", ".png"
 SUBTYPES = {"pcm16": "PCM_16", "pcm24": "PCM_24", "float": "FLOAT"}
 
 
@@ -42,6 +44,12 @@ class Job:
     def beside(self) -> list[Path]:
         """What is to be written beside the output."""
         return [path for path in (self.report, self.spectrogram) if path is not None]
+
+    @property
+    def stale(self) -> list[Path]:
+        """What earlier runs wrote beside the output that is not to be written now: it would be of another output."""
+        beside = (self.output.with_suffix(suffix) for suffix in (REPORT, SPECTROGRAM))
+        return [path for path in beside if path not in self.beside and is_own(path, self)]
 
     @property
     def is_done(self) -> bool:
@@ -75,6 +83,8 @@ def plan(arguments: argparse.Namespace) -> tuple[list[Job], list[str]]:
             raise UsageError("-o - is a stream: --report and --spectrogram have no place beside it; name a folder")
         if sys.stdout is not None and sys.stdout.isatty():
             raise UsageError("-o - would write audio to the terminal: send it to a program or a file")
+    elif file := next((path for path in out.parents if path.exists() and not path.is_dir()), None):
+        raise UsageError(f"-o {out}: {file} is a file, so that nothing can stand in it; name another folder")
     elif not out_is_file and out.exists() and not out.is_dir():
         raise UsageError(f"-o {out} is a file, and not an audio file")
     sources, failures, notes = find_sources(arguments.inputs, leave_out=None if out == STDOUT else out)
@@ -94,8 +104,8 @@ def plan(arguments: argparse.Namespace) -> tuple[list[Job], list[str]]:
             output,
             suffix,
             subtype,
-            output.with_suffix(".json") if arguments.report else None,
-            output.with_suffix(".png") if arguments.spectrogram else None,
+            output.with_suffix(REPORT) if arguments.report else None,
+            output.with_suffix(SPECTROGRAM) if arguments.spectrogram else None,
         )
         for path in (output, *job.beside):
             if path.resolve() in inputs:
@@ -112,7 +122,7 @@ def plan(arguments: argparse.Namespace) -> tuple[list[Job], list[str]]:
 def is_own(path: Path, job: Job) -> bool:
     """Whether a file beside an output is a report or a spectrogram of such an output, and no other file."""
     try:
-        if path == job.report:
+        if path.suffix == REPORT:
             fields = json.loads(path.read_text(encoding="utf-8"))
             return Path(fields["output"]).name == Path(as_text(job.output)).name and "output_subtype" in fields
         with Image.open(path) as picture:

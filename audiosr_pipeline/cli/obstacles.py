@@ -122,9 +122,7 @@ def _check_names(job: Job, overwrite: bool) -> None:
             path.lstat()
             if path.exists() and not path.is_file():
                 raise ValueError(f"{path} is there, and is no file")
-    if overwrite:
-        return
-    if job.is_done:
+    if job.is_done and not overwrite:
         if is_stream(job.source):
             raise FileExistsError(
                 f"{job.output} is there, and whether it is of what comes from the pipe now can't be known: --overwrite "
@@ -133,7 +131,9 @@ def _check_names(job: Job, overwrite: bool) -> None:
         return
     for path in job.beside:
         if path.exists() and not is_own(path, job):
-            raise FileExistsError(f"{path} is there, but not {job.output}: --overwrite replaces it")
+            raise FileExistsError(
+                f"{path} is there, and is no file of this program's for {job.output}: move it, or name another folder"
+            )
 
 
 def _try_to_write(folder: Path) -> OSError | None:

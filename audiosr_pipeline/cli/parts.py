@@ -8,7 +8,7 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -64,7 +64,7 @@ def remove_left_parts(parent: Path, names: Collection[str]) -> None:
                     path.unlink()
 
 
-def publish(parts: Mapping[Path, Path], output: Path, overwrite: bool) -> bool:
+def publish(parts: Mapping[Path, Path], output: Path, overwrite: bool, stale: Sequence[Path] = ()) -> bool:
     """Moves finished parts to their names, so that wherever the process is killed, the same command finishes.
 
     Args:
@@ -72,6 +72,7 @@ def publish(parts: Mapping[Path, Path], output: Path, overwrite: bool) -> bool:
             can be there without it.
         output: The file that tells that all is done.
         overwrite: Whether an output that is there may be replaced.
+        stale: What is to be removed, because it is of a former output.
 
     Returns:
         False if nothing was moved, because another run has made the output meanwhile.
@@ -87,6 +88,8 @@ def publish(parts: Mapping[Path, Path], output: Path, overwrite: bool) -> bool:
             names.sort(key=lambda name: name != output)
             for name in names[1:]:
                 name.unlink(missing_ok=True)
+        for name in stale:
+            name.unlink(missing_ok=True)
         for name in names:
             os.replace(parts[name], name)
     return True

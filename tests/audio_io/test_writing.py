@@ -14,6 +14,7 @@ from audiosr_pipeline.audio_io import (
     is_narrower,
     kept_subtype,
     read_audio,
+    read_comment,
     write_audio,
     writing,
 )
@@ -247,3 +248,18 @@ def test_a_disk_that_fails_to_keep_what_was_written_is_an_error(wav, monkeypatch
         write_audio(wav, some_audio(peak=0.1), 16_000)
     assert list(wav.parent.iterdir()) == [wav]
     assert wav.read_bytes() == before
+
+
+@pytest.mark.parametrize("name", ["a.wav", "a.flac", "a.ogg", "rf64.wav"])
+def test_a_comment_is_kept_beside_the_samples(tmp_path, monkeypatch, name):
+    if name == "rf64.wav":
+        monkeypatch.setattr(writing, "MAX_WAV_BYTES", 1_000)
+    audio = np.linspace(-0.5, 0.5, 4_801, dtype=np.float32)[None]
+    write_audio(tmp_path / "plain.wav", audio, 48_000)
+    write_audio(tmp_path / name, audio, 48_000, comment="made from ä")
+    assert read_comment(tmp_path / name) == "made from ä"
+    assert read_comment(tmp_path / "plain.wav") == read_comment(tmp_path / "none.wav") == ""
+    read, _ = read_audio(tmp_path / name)
+    assert read.shape == (1, 4_801)
+    if not name.endswith("ogg"):
+        assert np.array_equal(read, read_audio(tmp_path / "plain.wav")[0])

@@ -1,5 +1,6 @@
 """`enhance`: what is written where, what is left alone, and what is said when something is wrong."""
 
+import hashlib
 import json
 import os
 import sys
@@ -11,7 +12,7 @@ import soundfile
 import torch
 
 from audiosr_pipeline import AudioSRPipeline
-from audiosr_pipeline.audio_io import read_audio, write_audio
+from audiosr_pipeline.audio_io import read_audio, read_comment, write_audio
 from audiosr_pipeline.cli import enhance_file
 from audiosr_pipeline.dsp.resample import resample
 from tests.audio_io.encode import encode, sweep
@@ -61,6 +62,37 @@ def test_what_is_passed_over_in_a_folder_is_counted_and_named(pipeline, capsys):
     )
     assert run("enhance", "in", "-o", "in/out", "--quiet") == 0
     assert capsys.readouterr().err == ""
+
+
+def test_what_is_no_file_is_counted_and_named_and_no_pipe_is_waited_for(pipeline, capsys):
+    make_wav("in/a.wav")
+    make_wav("elsewhere/b.wav")
+    os.symlink("nowhere.wav", "in/gone.wav")
+    os.symlink(Path("elsewhere").resolve(), "in/linked")
+    os.symlink(Path("elsewhere/b.wav").resolve(), "in/c.wav")
+    os.mkfifo("in/pipe.wav")
+    os.symlink(".", "in/.hidden")
+    assert run("enhance", "in", "-o", "out") == 0
+    assert files("out") == ["a.wav", "c.wav"]
+    assert capsys.readouterr().err == (
+        "audiosr-pipeline: in: passed over 3 that are no files: gone.wav (a link to nothing), linked (a link to a "
+        "folder), pipe.wav (a pipe)\n"
+    )
+    assert run("inspect", "in") == 0
+    assert "passed over 3" in capsys.readouterr().err
+    # A link that is named itself is followed.
+    assert run("enhance", "in/linked", "-o", "out2") == 0
+    assert files("out2") == ["b.wav"]
+
+
+def test_a_pipe_that_a_pattern_matches_is_not_waited_for(pipeline, capsys):
+    make_wav("in/a.wav")
+    os.mkfifo("in/p.wav")
+    assert run("enhance", "in/*.wav", "-o", "out") == 0
+    assert files("out") == ["a.wav"]
+    assert "in/*.wav: passed over in/p.wav (no file)" in capsys.readouterr().err
+    assert run("enhance", "in/p*.wav", "-o", "out") == 1
+    assert "a pattern that matches no file" in capsys.readouterr().err
 
 
 def test_the_sound_of_a_video_is_enhanced(pipeline):
@@ -277,7 +309,79 @@ def test_a_picture_that_is_no_spectrogram_of_ours_is_not_overwritten(pipeline, c
     assert run("enhance", "in", "-o", "out", "--spectrogram") == 1
     assert files("out") == ["a.png"]
     assert Path("out/a.png").read_text() == "a cover"
-    assert "out/a.png is there, but not out/a.wav" in capsys.readouterr().err
+    assert "out/a.png is there, and is no file of this program's for out/a.wav" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("suffix", ["wav", "flac", "ogg"])
+def test_an_output_of_another_recording_of_the_same_name_and_length_is_not_called_done(pipeline, capsys, suffix):
+    make_wav("x/a.wav", peak=0.5)
+    make_wav("y/a.wav", peak=0.25)
+    options = ["-o", "out", "--format", suffix]
+    assert run("enhance", "x", *options) == 0
+    before = Path(f"out/a.{suffix}").read_bytes()
+    assert run("enhance", "x", *options) == 0
+    assert run("enhance", "y", *options) == 1
+    assert f"out/a.{suffix} is there, but was made from another recording" in capsys.readouterr().err
+    assert Path(f"out/a.{suffix}").read_bytes() == before
+    assert run("enhance", "y", *options, "--overwrite") == 0
+    assert run("enhance", "y", *options) == 0
+
+
+def test_an_output_of_another_format_than_is_asked_for_or_of_other_channels_is_not_called_done(pipeline, capsys):
+    make_wav("a.wav", channels=2)
+    assert run("enhance", "a.wav", "-o", "out") == 0
+    assert run("enhance", "a.wav", "-o", "out", "--sample-format", "pcm24") == 1
+    assert "out/a.wav is there, but as PCM_16 and not PCM_24" in capsys.readouterr().err
+    # What another program wrote has no checksum.
+    make_wav("out/a.wav", sampling_rate=48_000)
+    assert run("enhance", "a.wav", "-o", "out") == 1
+    assert "out/a.wav is there, but with 1 channels, and this input has 2" in capsys.readouterr().err
+    make_wav("out/a.wav", sampling_rate=48_000, channels=2)
+    assert run("enhance", "a.wav", "-o", "out") == 0
+
+
+def test_the_checksum_is_in_the_report_too(pipeline):
+    make_wav("a.wav")
+    assert run("enhance", "a.wav", "-o", "out", "--report") == 0
+    digest = hashlib.sha256(Path("a.wav").read_bytes()).hexdigest()
+    assert json.loads(Path("out/a.json").read_text())["input_sha256"] == digest
+    assert digest in read_comment("out/a.wav")
+
+
+def test_a_report_and_a_picture_of_a_former_output_do_not_stay_beside_the_new(pipeline):
+    make_wav("a.wav")
+    assert run("enhance", "a.wav", "-o", "out", "--report", "--spectrogram") == 0
+    assert run("enhance", "a.wav", "-o", "out", "--overwrite") == 0
+    assert files("out") == ["a.wav"]
+    assert run("enhance", "a.wav", "-o", "out", "--overwrite", "--report") == 0
+    Path("out/a.wav").unlink()
+    assert run("enhance", "a.wav", "-o", "out") == 0
+    assert files("out") == ["a.wav"]
+
+
+def test_overwrite_replaces_no_file_beside_an_output_that_is_not_ours(pipeline, capsys):
+    make_wav("a.wav")
+    assert run("enhance", "a.wav", "-o", "out") == 0
+    Path("out/a.json").write_text('{"artist": "me"}')
+    Path("out/a.png").write_text("a cover")
+    before = Path("out/a.wav").read_bytes()
+    for flag, name in (("--report", "out/a.json"), ("--spectrogram", "out/a.png")):
+        assert run("enhance", "a.wav", "-o", "out", "--overwrite", flag) == 1
+        assert f"{name} is there, and is no file of this program's" in capsys.readouterr().err
+        assert run("enhance", "a.wav", "-o", "out", flag) == 1
+    assert run("enhance", "a.wav", "-o", "out", "--overwrite") == 0
+    assert Path("out/a.json").read_text() == '{"artist": "me"}'
+    assert Path("out/a.png").read_text() == "a cover"
+    assert Path("out/a.wav").read_bytes() == before
+
+
+@pytest.mark.parametrize("out", ["file.wav/x", "file.wav/x/y.wav", "notes.txt/x"])
+def test_an_output_below_a_file_is_bad_usage(pipeline, capsys, out):
+    make_wav("a.wav")
+    make_wav("file.wav")
+    Path("notes.txt").touch()
+    message = bad_usage(capsys, "enhance", "a.wav", "-o", out)
+    assert f"-o {out}: {Path(out).parts[0]} is a file, so that nothing can stand in it" in message
 
 
 def test_the_output_folder_may_lie_in_the_input_folder(pipeline):

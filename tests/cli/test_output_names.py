@@ -76,6 +76,10 @@ def test_an_output_of_other_audio_is_not_called_done(pipeline, capsys):
     write_audio("y/a.wav", longer, 8_000)
     assert run("enhance", "x", "-o", "out") == 0
     assert run("enhance", "y", "-o", "out") == 1
+    assert "y/a.wav: out/a.wav is there, but was made from another recording" in lines(capsys.readouterr().err)[-1]
+    # What has no checksum is judged by its length.
+    make_wav("out/a.wav", sampling_rate=48_000)
+    assert run("enhance", "y", "-o", "out") == 1
     line = lines(capsys.readouterr().err)[-1]
     assert "y/a.wav: out/a.wav is there, but holds 48000 samples, where this input gives 96000" in line
     assert run("enhance", "y", "-o", "out", "--overwrite") == 0
