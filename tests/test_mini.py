@@ -57,12 +57,11 @@ def test_the_one_for_speech_makes_another_new_band(mini, speech):
 
 def test_the_one_for_speech_has_settings_of_its_own_that_can_be_changed(mini, tmp_path):
     pipe = AudioSRPipeline.from_pretrained("audiosr-mini-speech")
-    assert (mini.config.level_guidance, mini.config.detail_gain) == (1.0, 1.2)
-    assert (pipe.config.level_guidance, pipe.config.detail_gain) == (1.2, 1.05)
-    assert mini.envelope_predictor is not None and pipe.envelope_predictor is None
+    assert (mini.config.detail_gain, pipe.config.detail_gain) == (1.2, 1.05)
+    assert mini.envelope_predictor is not None and pipe.envelope_predictor is not None
     pipe.save_pretrained(tmp_path)
-    assert AudioSRPipeline.from_pretrained(tmp_path).config.level_guidance == 1.2
-    assert AudioSRPipeline.from_pretrained("audiosr-mini-speech", level_guidance=1.0).config.level_guidance == 1.0
+    assert AudioSRPipeline.from_pretrained(tmp_path).config.detail_gain == 1.05
+    assert AudioSRPipeline.from_pretrained("audiosr-mini-speech", detail_gain=1.0).config.detail_gain == 1.0
 
 
 def test_it_adds_highs_and_leaves_the_lows(mini, speech):

@@ -6,6 +6,7 @@ from torch import Tensor
 
 from audiosr_pipeline.dsp.adjust_envelope import (
     DETAIL_GAIN,
+    EXPECTED_OFFSET,
     EXPECTED_REST,
     GENERATED_REST,
     SHARE,
@@ -21,7 +22,8 @@ LOW = num_low_mels(CUTOFF_FREQ, EDGES)
 
 def adjusted(mel: Tensor, expected: Tensor, cutoff_freq: float = CUTOFF_FREQ) -> Tensor:
     mel = mel.clone()
-    adjust_envelope(mel, expected, cutoff_freq, EDGES)
+    # What is expected is made up for being too low.
+    adjust_envelope(mel, expected - EXPECTED_OFFSET, cutoff_freq, EDGES)
     return mel
 
 
