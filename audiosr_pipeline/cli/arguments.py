@@ -73,9 +73,14 @@ def find_sources(
         The files, `STDIN` for stdin, each with its path below the folder it was found in (its name if it was named
         itself), whether or not they exist and are audio; a line for each folder without audio files; and a line for
         each folder in which files were passed over, because they have other names, and for what is no file.
+
+    Raises:
+        UsageError: If an input is empty, as of a variable that isn't set.
     """
     sources, failures, notes = [], [], []
     for given in inputs:
+        if not given:
+            raise UsageError("an input is empty: name a file, or . for the current folder")
         if given in (STREAM, str(STDIN)):
             sources.append((STDIN, Path("stdin")))
             continue
@@ -85,17 +90,17 @@ def find_sources(
         if not matches:
             failures.append(f"{given}: a pattern that matches no file")
         for path in matches:
-            if not path.is_dir():
+            if not _is_folder(path):
                 sources.append((path, Path(path.name)))
                 continue
             files, others, unread = audio_files(path), other_files(path), not_files(path)
             if not files:
                 failures.append(f"{path}: a folder without audio files")
-            if leave_out is not None and leave_out.resolve() not in path.resolve().parents:
-                files = [file for file in files if leave_out.resolve() not in file.resolve().parents]
-                others = [file for file in others if leave_out.resolve() not in file.resolve().parents]
+            if leave_out is not None and (out := real_path(leave_out)) not in real_path(path).parents:
+                files = [file for file in files if out not in real_path(file).parents]
+                others = [file for file in others if out not in real_path(file).parents]
                 # The folder itself may be a link.
-                unread = [(file, kind) for file, kind in unread if leave_out.resolve() not in _lineage(file)]
+                unread = [(file, kind) for file, kind in unread if out not in (link := real_path(file), *link.parents)]
             sources += [(file, file.relative_to(path)) for file in files]
             if others:
                 notes.append(_passed_over(path, others))
@@ -129,6 +134,13 @@ def _listed(names: list[str]) -> str:
     return f"{', '.join(names[:MOST_NAMES])}{more}"
 
 
-def _lineage(path: Path) -> list[Path]:
-    """Where a path leads, and the folders above it."""
-    return [path.resolve(), *path.resolve().parents]
+def real_path(path: Path) -> Path:
+    """Where a path leads. Links that lead to themselves are left, where `Path.resolve` fails."""
+    return Path(os.path.realpath(path))
+
+
+def _is_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except OSError:  # Its name is too long: reading it will say so.
+        return False

@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import os
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 from PIL import Image
 
 from audiosr_pipeline.audio_io import AUDIO_SUFFIXES, check_subtype
-from audiosr_pipeline.cli.arguments import STDIN, STDOUT, UsageError, find_sources
+from audiosr_pipeline.cli.arguments import STDIN, STDOUT, UsageError, find_sources, real_path
 from audiosr_pipeline.cli.messages import complain
 from audiosr_pipeline.cli.output_names import output_names
 from audiosr_pipeline.cli.streams import as_text, shown
@@ -59,6 +60,14 @@ class Job:
 
 def output_path(text: str) -> Path:
     """An argparse type: a file or folder, or `STDOUT`."""
+    if not text:
+        raise argparse.ArgumentTypeError("it is empty: name a folder, or . for the current one")
+    try:
+        os.stat(text)
+    except (FileNotFoundError, NotADirectoryError):
+        pass
+    except OSError as error:
+        raise argparse.ArgumentTypeError(f"{text}: {(error.strerror or str(error)).lower()}") from error
     return STDOUT if text in ("-", str(STDOUT)) else Path(text)
 
 
@@ -95,7 +104,7 @@ def plan(arguments: argparse.Namespace) -> tuple[list[Job], list[str]]:
     if not sources and not failures:
         raise UsageError(f"all inputs lie in -o {out}: name another folder")
 
-    inputs = {source.resolve() for source, _ in sources if source != STDIN}
+    inputs = {real_path(source) for source, _ in sources if source != STDIN}
     outputs = [out] if out_is_file else [out / name for name in output_names(sources, suffix, out)]
     jobs: dict[Path, Job] = {}
     for (source, _), output in zip(sources, outputs, strict=True):
@@ -108,10 +117,10 @@ def plan(arguments: argparse.Namespace) -> tuple[list[Job], list[str]]:
             output.with_suffix(SPECTROGRAM) if arguments.spectrogram else None,
         )
         for path in (output, *job.beside):
-            if path.resolve() in inputs:
+            if real_path(path) in inputs:
                 raise UsageError(f"{path} is an input, and would be overwritten: name another folder")
-        other = jobs.setdefault(output.resolve(), job)
-        if other.source.resolve() != source.resolve():
+        other = jobs.setdefault(real_path(output), job)
+        if real_path(other.source) != real_path(source):
             raise UsageError(
                 f"{shown(other.source)} and {shown(source)} would both be written to {output}: name the folder that "
                 "they are in, or run them one by one into different folders"

@@ -7,7 +7,7 @@ from functools import cache
 from pathlib import Path
 
 from audiosr_pipeline.audio_io import AUDIO_SUFFIXES
-from audiosr_pipeline.cli.arguments import STDIN
+from audiosr_pipeline.cli.arguments import STDIN, real_path
 
 
 def output_names(sources: Sequence[tuple[Path, Path]], suffix: str, out: Path) -> list[Path]:
@@ -24,7 +24,7 @@ def output_names(sources: Sequence[tuple[Path, Path]], suffix: str, out: Path) -
     """
     named: dict[Path, set[str]] = defaultdict(set)
     for source, _ in sources:
-        named[source.parent.resolve()].add(source.name)
+        named[real_path(source.parent)].add(source.name)
 
     @cache
     def plain_names(folder: Path, target: Path) -> tuple[Counter[str], set[str]]:
@@ -37,7 +37,7 @@ def output_names(sources: Sequence[tuple[Path, Path]], suffix: str, out: Path) -
     for source, relative in sources:
         plain = _plain(relative.name, suffix)
         try:
-            plain_of_all, full_of_all = plain_names(source.parent.resolve(), (out / relative).parent.resolve())
+            plain_of_all, full_of_all = plain_names(real_path(source.parent), real_path((out / relative).parent))
         except OSError:  # There is no such folder: reading will say so.
             plain_of_all, full_of_all = Counter(), set()
         is_shared = plain_of_all[plain] > 1 or plain in full_of_all

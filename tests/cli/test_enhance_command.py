@@ -384,6 +384,29 @@ def test_an_output_below_a_file_is_bad_usage(pipeline, capsys, out):
     assert f"-o {out}: {Path(out).parts[0]} is a file, so that nothing can stand in it" in message
 
 
+def test_links_that_lead_to_themselves_and_names_that_are_too_long_end_no_run(pipeline, capsys):
+    make_wav("in/a.wav")
+    os.symlink("loop.wav", "in/loop.wav")
+    os.symlink("loop", "loop")
+    assert run("enhance", "in", "-o", "out") == 0
+    assert "passed over 1 that is no file: loop.wav (a link to nothing)" in capsys.readouterr().err
+    assert run("enhance", "in/loop.wav", "n" * 300 + ".wav", "in/a.wav", "-o", "out") == 1
+    out, err = capsys.readouterr()
+    assert "1 already done, 2 failed" in out
+    assert "symbolic links" in err and "file name too long" in err.lower()
+    for name in ("loop", "loop/x.wav"):
+        assert "symbolic links" in bad_usage(capsys, "enhance", "in/a.wav", "-o", name)
+    assert "file name too long" in bad_usage(capsys, "enhance", "in/a.wav", "-o", f"{'n' * 300}.wav")
+
+
+def test_a_variable_that_is_not_set_does_not_stand_for_the_current_folder(pipeline, capsys):
+    make_wav("a.wav")
+    assert "an input is empty" in bad_usage(capsys, "enhance", "", "-o", "out")
+    assert "argument -o/--output: it is empty" in bad_usage(capsys, "enhance", "a.wav", "-o", "")
+    assert "an input is empty" in bad_usage(capsys, "inspect", "")
+    assert files() == ["a.wav"]
+
+
 def test_the_output_folder_may_lie_in_the_input_folder(pipeline):
     make_wav("a.wav")
     for _ in range(2):
