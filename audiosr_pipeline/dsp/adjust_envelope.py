@@ -9,15 +9,15 @@ from audiosr_pipeline.dsp.low_band import num_low_mels
 # Mel bins over which levels are compared, a sixth of an octave, and the frames of 10 ms over which a level counts as
 # steady: odd.
 ENVELOPE_MELS, STEADY_FRAMES = 9, 101
-# How far the new band's course in time and its spectrum go towards the expected ones. All the way correlates less with
-# the truth: the model knows something that the regression doesn't.
-SHARE = 0.9
+# How far the new band's course in time and its spectrum go towards the expected ones. Of recordings that neither model
+# had heard, that is closest to the truth: the model knows something that the regression doesn't.
+SHARE = 0.8
 # How much of the rest, which comes and goes in parts of the band, is taken of each of the two. A regression makes too
 # little of it: so much of the generated rest gives it back.
-EXPECTED_REST, GENERATED_REST = 0.9, 0.6
+EXPECTED_REST, GENERATED_REST = 0.8, 0.7
 # Of what is finer than the envelope, of which the autoencoder leaves too little.
-DETAIL_GAIN = 1.5
-# In nepers, 0.9 dB: with that the new band of validation recordings is less too quiet, and LSD no higher.
+DETAIL_GAIN = 1.4
+# In nepers, 0.9 dB: with that the new band of such recordings is less too quiet, and LSD no higher.
 EXPECTED_OFFSET = 0.1
 
 
