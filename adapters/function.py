@@ -38,6 +38,8 @@ GENERATION_METHODS = (
 )
 # Of these, the ones that objects have for other ends too: a part that has no more isn't said to make audio.
 COMMON_METHODS = ("forward", "sample", "stream")
+# What a part is called that makes audio by being called, in its class or where it is kept.
+CALLED_WORDS = ("vocoder", "vocos", "hifigan", "synth", "tts", "texttospeech")
 # Where an object tells the rate of its audio.
 RATE_PLACES = (*RATE_NAMES, "output_sample_rate", "config.sampling_rate", "config.sample_rate")
 KNOWN_CLASSES = {
@@ -155,24 +157,28 @@ def _warn_of_makers(what: str, name: str, value: Any, sampling_rate: int | None)
     """Warns if a part of an object, or one of several in a list or a dict, makes audio itself."""
     parts = value.values() if isinstance(value, dict) else value if isinstance(value, (list, tuple)) else [value]
     for part in parts:
-        if not isinstance(part, type) and (methods := _generation_methods(part)):
-            package = type(part).__module__.partition(".")[0]
-            known = package in ("diffusers", "transformers")
-            if known and type(part).__name__ not in KNOWN_CLASSES:
-                continue
-            rate = "" if known else f", sampling_rate={sampling_rate}"
+        package = type(part).__module__.partition(".")[0]
+        is_known = package in ("diffusers", "transformers")
+        way = None if isinstance(part, type) else _way_of_making_audio(name, part, is_known)
+        if way is not None:
+            rate = "" if is_known and way != "its call" else f", sampling_rate={sampling_rate}"
             warnings.warn(
-                f"{what} makes audio by `{methods[0]}`, which comes at the generator's own rate. Put super-resolution "
+                f"{what} makes audio by {way}, which comes at the generator's own rate. Put super-resolution "
                 f"behind it: with_super_resolution({name}, audiosr{rate}).",
                 stacklevel=4,
             )
             return
 
 
-def _generation_methods(value: Any) -> list[str]:
-    """The methods of an object that generate by their names, and nothing else."""
-    names = (name for name in GENERATION_METHODS if name not in COMMON_METHODS)
-    return [name for name in names if callable(inspect.getattr_static(value, name, None))]
+def _way_of_making_audio(name: str, part: Any, is_known: bool) -> str | None:
+    """How a part of an object makes audio, judged by names; None if it doesn't."""
+    names = (method for method in GENERATION_METHODS if method not in COMMON_METHODS)
+    methods = [method for method in names if callable(inspect.getattr_static(part, method, None))]
+    # In these libraries, whatever makes text has `generate`, too.
+    if methods and (not is_known or type(part).__name__ in KNOWN_CLASSES):
+        return f"`{methods[0]}`"
+    is_called_so = any(word in f"{name} {type(part).__name__}".lower() for word in CALLED_WORDS)
+    return "its call" if is_called_so and callable(part) and not inspect.isroutine(part) else None
 
 
 def joined(output: Any, sampling_rate: int | None) -> Any:

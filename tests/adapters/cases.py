@@ -55,7 +55,7 @@ from tests.adapters.tiny_speech import (
     build_speecht5,
     build_vibevoice,
 )
-from tests.adapters.tiny_video import build_cosmos3, build_kandinsky6, build_ltx2_dfr
+from tests.adapters.tiny_video import build_cosmos3, build_kandinsky6, build_ltx2_dfr, build_ltx2_refine
 
 # Two token sequences, the second padded.
 TOKENS = {
@@ -133,18 +133,26 @@ def ltx2(pipe: Any, **arguments: Any) -> Any:
     )
 
 
-def ltx2_dfr(pipe: Any, **arguments: Any) -> Any:
-    return pipe(
-        "rain",
-        height=32,
-        width=32,
-        num_frames=25,
-        sigmas=[1.0],
-        max_sequence_length=16,
-        use_cross_timestep=False,
-        output_type="pt",
-        **arguments,
-    )
+DFR = {
+    "prompt": "rain",
+    "height": 32,
+    "width": 32,
+    "num_frames": 25,
+    "max_sequence_length": 16,
+    "use_cross_timestep": False,
+}
+
+
+@functools.cache
+def dfr_latents() -> dict[str, Any]:
+    """What the first of LTX-2's DFR pipelines makes for the second to refine."""
+    out = build_ltx2_dfr()(**DFR, sigmas=[1.0], output_type="latent")
+    return {
+        "latents": out.frames,
+        "audio_latents": out.audio,
+        "keyframes_latents": out.keyframes,
+        "keyframe_positions": out.keyframe_positions,
+    }
 
 
 def kandinsky6(pipe: Any, **arguments: Any) -> Any:
@@ -376,7 +384,18 @@ CASES = {
     ),
     "LTX-2, condition": Case(lambda: build_ltx2(LTX2ConditionPipeline), ltx2, lambda out: out.audio, 24_000),
     "LTX-2, in context": Case(lambda: build_ltx2(LTX2InContextPipeline), ltx2, lambda out: out.audio, 24_000),
-    "LTX-2 DFR": Case(build_ltx2_dfr, ltx2_dfr, lambda out: out.audio, 24_000),
+    "LTX-2 DFR": Case(
+        build_ltx2_dfr,
+        lambda pipe, **kwargs: pipe(**DFR, sigmas=[1.0], output_type="pt", **kwargs),
+        lambda out: out.audio,
+        24_000,
+    ),
+    "LTX-2 DFR, temporal refinement": Case(
+        build_ltx2_refine,
+        lambda pipe, **kwargs: pipe(**DFR, **dfr_latents(), sigmas=[0.9], output_type="pt", **kwargs),
+        lambda out: out.audio,
+        24_000,
+    ),
     "Kandinsky 6": Case(
         build_kandinsky6,
         lambda pipe, **kwargs: kandinsky6(pipe, output_type="pt", **kwargs),
@@ -520,6 +539,7 @@ CASES = {
     "SeamlessM4T, speech to speech": seamless("SeamlessM4TForSpeechToSpeech"),
     "SeamlessM4T, every task": seamless("SeamlessM4TModel"),
     "SeamlessM4T v2, speech to speech": seamless("SeamlessM4Tv2ForSpeechToSpeech"),
+    "SeamlessM4T v2, every task": seamless("SeamlessM4Tv2Model"),
     "SeamlessM4T v2": Case(
         build_seamless,
         lambda model, **kwargs: model.generate(**TOKENS, tgt_lang="eng", **kwargs),

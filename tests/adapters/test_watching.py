@@ -175,6 +175,11 @@ class Voice:
         return AUDIO
 
 
+class HifiGan(nn.Module):
+    def forward(self, mel):
+        return torch.from_numpy(AUDIO)
+
+
 class Engine:
     """Audio by ways that no one knows, and what is none."""
 
@@ -182,6 +187,9 @@ class Engine:
         self.last = AUDIO
         self.voice = Voice()
         self.voices = {"a": Voice()}
+        self.vocoder = lambda: AUDIO
+        self.head = HifiGan()
+        self.encoder = nn.Linear(2, 2)
         self.config = {"name": "engine"}
         self.embedding = torch.randn(1, 512)
 
@@ -292,14 +300,20 @@ def test_an_attribute_that_holds_audio_is_said_to(name, wrapped):
             lambda wrapped: wrapped.voice,
             "Engine.voice makes audio by `speak`.*generator.voice, audiosr, sampling_rate=16000",
         ),
+        (lambda wrapped: wrapped.head, "Engine.head makes audio by its call.*generator.head, audiosr, sampling_rate"),
         (lambda wrapped: wrapped.voices, "Engine.voices makes audio by `speak`"),
         (lambda wrapped: wrapped.voice_of("a"), "what Engine.voice_of returned makes audio by `speak`"),
     ],
-    ids=["attribute", "dict", "method"],
+    ids=["attribute", "called", "dict", "method"],
 )
 def test_a_part_that_makes_audio_is_said_to(access, what, wrapped):
     with pytest.warns(UserWarning, match=what):
         access(wrapped)
+
+
+def test_a_function_that_is_kept_in_an_attribute_is_watched_as_a_method_is(wrapped):
+    with pytest.raises(ValueError, match="Engine.vocoder returned what looks like audio"):
+        wrapped.vocoder()
 
 
 def test_a_copy_of_the_object_is_taken_to_48_khz_too(wrapped):
@@ -311,4 +325,5 @@ def test_a_copy_of_the_object_is_taken_to_48_khz_too(wrapped):
 def test_other_attributes_are_read_without_a_word(wrapped):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
+        assert wrapped.encoder is wrapped.generator.encoder
         assert wrapped.config is wrapped.generator.config and wrapped.embedding is wrapped.generator.embedding

@@ -236,6 +236,8 @@ SEAMLESS_SIZES = {
     "t2u_decoder_attention_heads": 2,
     "unit_hifi_gan_vocab_size": 40,
     "unit_embed_dim": 16,
+    # Random weights choose units below the offset, too.
+    "vocoder_offset": 0,
     "lang_embed_dim": 8,
     "spkr_embed_dim": 8,
     "vocoder_num_langs": 2,

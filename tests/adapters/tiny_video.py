@@ -1,5 +1,7 @@
 """Pipelines of video with sound made tiny, as in `tests/adapters/tiny.py`; LTX-2 is in `tiny_pipelines.py`."""
 
+import inspect
+
 import torch
 from diffusers import (
     AutoencoderKLHunyuanVideo,
@@ -11,11 +13,14 @@ from diffusers import (
     Kandinsky6TI2VAPipeline,
     Kandinsky6Transformer3DModel,
     LTX2DFRPipeline,
+    LTX2DFRTemporalRefinePipeline,
     LTX2VideoTransformer3DModel,
+    LTXEulerAncestralRFScheduler,
     MMAudioVAE,
     MMAudioVocoder,
     UniPCMultistepScheduler,
 )
+from diffusers.pipelines.ltx2.latent_upsampler import LTX2LatentUpsamplerModel
 
 from tests.adapters.tiny import build_t5_tokenizer, loaded, make_loud
 from tests.adapters.tiny_pipelines import build_ltx2
@@ -133,3 +138,14 @@ def build_ltx2_dfr() -> LTX2DFRPipeline:
     config = {name: value for name, value in pipe.transformer.config.items() if not name.startswith("_")}
     pipe.transformer = LTX2VideoTransformer3DModel(**{**config, "use_keyframes_abs_pos_embedding": True}).eval()
     return pipe
+
+
+def build_ltx2_refine() -> LTX2DFRTemporalRefinePipeline:
+    components = build_ltx2_dfr().components
+    wanted = inspect.signature(LTX2DFRTemporalRefinePipeline.__init__).parameters
+    components = {name: component for name, component in components.items() if name in wanted}
+    components["scheduler"] = LTXEulerAncestralRFScheduler(eta=0.5)
+    components["temporal_latent_upsampler"] = LTX2LatentUpsamplerModel(
+        in_channels=4, mid_channels=32, num_blocks_per_stage=1, spatial_upsample=False, temporal_upsample=True
+    )
+    return loaded(LTX2DFRTemporalRefinePipeline(**components))
