@@ -114,7 +114,7 @@ def audio_format(path: Path | str) -> str:
         return f"{source.subtype} at {source.sampling_rate} Hz"
 
 
-def read_segment(path: Path | str, start_s: float, duration_s: float) -> np.ndarray:
+def read_segment(path: Path | str, start_s: float, duration_s: float) -> tuple[np.ndarray, int]:
     """Reads part of a file; what lies outside the file is silence.
 
     Args:
@@ -123,7 +123,7 @@ def read_segment(path: Path | str, start_s: float, duration_s: float) -> np.ndar
         duration_s: Length in seconds.
 
     Returns:
-        `(channels, num_samples)` at the file's own rate, float32.
+        `(channels, num_samples)`, float32, and their rate, the file's own, in Hz.
 
     Raises:
         AudioFileError: If there is no such file, it is no audio, or holds values that are no numbers.
@@ -142,7 +142,7 @@ def read_segment(path: Path | str, start_s: float, duration_s: float) -> np.ndar
                     break
     if not np.isfinite(segment).all():
         raise AudioFileError(path, "holds NaN or infinity")
-    return segment
+    return segment, source.sampling_rate
 
 
 @contextmanager

@@ -25,16 +25,13 @@ from audiosr_pipeline.audio_io import (
     write_audio,
 )
 from audiosr_pipeline.cli.arguments import STDOUT
-from audiosr_pipeline.cli.enhance_plan import Job, is_own
+from audiosr_pipeline.cli.enhance_plan import MADE_FROM, Job, is_own
 from audiosr_pipeline.cli.messages import OUTCOMES
 from audiosr_pipeline.cli.obstacles import SAMPLING_RATE, check_free, smallest_size
 from audiosr_pipeline.cli.parts import part_folder, publish
 from audiosr_pipeline.cli.streams import as_file, as_text, deliver, shown
 from audiosr_pipeline.printable import printable
 from audiosr_pipeline.spectrogram import Clip, save_spectrograms
-
-# The comment of an output; the checksum of its input follows.
-MADE_FROM = "audiosr-pipeline enhance, made from SHA-256 "
 
 
 def enhance_file(pipeline: AudioSRPipeline, job: Job, arguments: argparse.Namespace) -> tuple[str, str]:

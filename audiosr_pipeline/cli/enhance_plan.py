@@ -9,13 +9,15 @@ from pathlib import Path
 
 from PIL import Image
 
-from audiosr_pipeline.audio_io import AUDIO_SUFFIXES, check_subtype
+from audiosr_pipeline.audio_io import AUDIO_SUFFIXES, check_subtype, read_comment
 from audiosr_pipeline.cli.arguments import STDIN, STDOUT, UsageError, find_sources, real_path
 from audiosr_pipeline.cli.messages import complain
 from audiosr_pipeline.cli.output_names import output_names
 from audiosr_pipeline.cli.streams import as_text, shown
 from audiosr_pipeline.spectrogram import SOFTWARE
 
+# The comment of each output, before the checksum of its input.
+MADE_FROM = "audiosr-pipeline enhance, made from SHA-256 "
 # What stands beside an output, if it is asked for.
 REPORT, SPECTROGRAM = ".json", ".png"
 SUBTYPES = {"pcm16": "PCM_16", "pcm24": "PCM_24", "float": "FLOAT"}
@@ -129,7 +131,9 @@ def plan(arguments: argparse.Namespace) -> tuple[list[Job], list[str]]:
 
 
 def is_own(path: Path, job: Job) -> bool:
-    """Whether a file beside an output is a report or a spectrogram of such an output, and no other file."""
+    """Whether a file is an output of `enhance`, or beside one its report or spectrogram, and no other file."""
+    if path == job.output:
+        return read_comment(path).startswith(MADE_FROM)
     try:
         if path.suffix == REPORT:
             fields = json.loads(path.read_text(encoding="utf-8"))

@@ -129,10 +129,11 @@ def _check_names(job: Job, overwrite: bool) -> None:
                 "replaces it"
             )
         return
-    for path in job.beside:
+    for path in (job.output, *job.beside):
         if path.exists() and not is_own(path, job):
             raise FileExistsError(
-                f"{path} is there, and is no file of this program's for {job.output}: move it, or name another folder"
+                f"{path} is there, and is no file that this program made of such an input: move it, or name another "
+                "folder"
             )
 
 

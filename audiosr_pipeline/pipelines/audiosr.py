@@ -207,6 +207,8 @@ class AudioSRPipeline(DiffusionPipeline):
         for name, factor in (("level_guidance", level_guidance), ("detail_gain", detail_gain)):
             if not 0 < factor < math.inf:
                 raise ValueError(f"{name}={factor}; accepted are numbers above 0, 1 changes nothing.")
+        check_number("default_eta", default_eta, lambda value: 0 <= value <= 1, "0 to 1")
+        check_number("window_s", window_s, lambda value: value > 0, "seconds above 0")
         super().__init__()
         self.register_modules(
             vae=vae,
@@ -439,7 +441,9 @@ class AudioSRPipeline(DiffusionPipeline):
         if eta is None:
             eta = self.config.default_eta if self._scheduler_takes("eta") else 0.0
         generators = generators_per_clip(generator, len(clips))
-        seeds = [None if latents is not None else seed_of(clip_generator) for clip_generator in generators]
+        # One generator that is listed for several clips is new for the first of them at most.
+        is_own = [sum(other is each for other in generators) == 1 for each in generators]
+        seeds = [seed_of(each) if own else None for each, own in zip(generators, is_own, strict=True)]
         self._interrupt = False
 
         # 2. Resampling, cutoff, low-pass, mel spectrogram
@@ -801,7 +805,15 @@ class AudioSRPipeline(DiffusionPipeline):
                     given |= {"audio": heard[:, samples].to(mel.device), "cutoff_freq": cutoff_freq}
                 with OneDNN():
                     audio = self.vocoder(replaced[:, 0].to(self.vocoder.dtype), **given)
-                yield audio[:, : (window.stop - window.start) * self.frame_samples].float().cpu()
+                num_samples = (window.stop - window.start) * self.frame_samples
+                # Some vocoders make some samples more of the last frame.
+                if not 0 <= audio.shape[-1] - num_samples < self.frame_samples:
+                    raise ValueError(
+                        f"the vocoder makes {audio.shape[-1]} samples of {replaced.shape[2]} frames; needed are "
+                        f"{self.feature_extractor.hop_length} each, the feature extractor's hop_length: load the "
+                        "vocoder that belongs to this model."
+                    )
+                yield audio[:, :num_samples].float().cpu()
 
         merged = merge_windows(vocoded(), windows, FADE_FRAMES, self.frame_samples, dim=-1)
         audio = merged.numpy()

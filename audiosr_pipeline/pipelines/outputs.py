@@ -32,7 +32,8 @@ class AudioSRReport:
             latents alone.
         peak: Largest absolute sample of the output; may exceed 1. None for latents.
         settings: `num_inference_steps`, `guidance_scale`, `eta` and the scheduler's class.
-        seed: Seed of the clip's generator; a new generator with it gives the clip again. None if nothing was drawn.
+        seed: Seed of the clip's generator; a new generator with it, and the same latents if some were passed, gives
+            the clip again. None if nothing was generated, or of the generator something had been drawn before.
         model: Name of the checkpoint.
     """
 

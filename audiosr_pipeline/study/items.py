@@ -25,6 +25,7 @@ from audiosr_pipeline.dsp.resample import resample
 from audiosr_pipeline.evaluate import named_files
 from audiosr_pipeline.pipelines.audiosr import AudioSRPipeline
 from audiosr_pipeline.pipelines.outputs import AudioSRReport
+from audiosr_pipeline.study.manifest import is_item
 
 # That of the paper's generators; a published FastSpeech 2 has its tokenizer in another repository.
 CHECKPOINTS = {
@@ -216,9 +217,14 @@ def draw_order(item_set: FolderSet | PromptSet, seed: int) -> list[str]:
     """The order in which the items of a set are taken: at random if only some are wanted, as the first may be alike.
 
     Raises:
-        ValueError: If there are fewer than it is to have.
+        ValueError: If there are fewer than it is to have, or a name is none for a manifest.
     """
     names = list(item_set.prompts())
+    if bad := next((name for name in names if not is_item(name)), None):
+        raise ValueError(
+            f"{item_set.generator} has the item {bad!r}: a manifest can't hold it. Accepted are paths below a folder "
+            "without backslashes at the start and without .., in UTF-8: rename it."
+        )
     if item_set.num_items is None:
         return names
     if not 0 < item_set.num_items <= len(names):

@@ -120,7 +120,7 @@ def _check_names(manifest: Mapping[str, Any]) -> None:
         for record in manifest[part]:
             for field, pattern in fields.items():
                 _check(record[field], field, pattern)
-            if "item" in record and not _is_item(record["item"]):
+            if "item" in record and not is_item(record["item"]):
                 raise ValueError(f"item is {shortened(record['item'])}; accepted are paths below a folder")
     for trial in manifest["trials"]:
         for stimulus, system in trial["systems"].items():
@@ -138,8 +138,12 @@ def _check(value: str, field: str, pattern: re.Pattern[str]) -> None:
         raise ValueError(f"{field} is {shortened(value)}; accepted is {pattern.pattern}")
 
 
-def _is_item(name: str) -> bool:
-    """Whether a name is a path below a folder, on any system."""
+def is_item(name: str) -> bool:
+    """Whether a name is a path below a folder, on any system, that a manifest can hold."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
     as_windows = PureWindowsPath(name)
     is_absolute = as_windows.is_absolute() or name.startswith(("/", "\\"))
     return bool(name) and "\0" not in name and ".." not in as_windows.parts and not is_absolute

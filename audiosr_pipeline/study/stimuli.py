@@ -19,6 +19,8 @@ HIGHEST_PEAK_DBTP = -1.0
 # Versions that differ by more aren't of one clip.
 LENGTH_TOLERANCE_S = 0.1
 CHECK_CUTOFF_HZ = 2_000.0
+# Versions whose preserved bands differ by more aren't of one clip, or one is a new band alone.
+LARGEST_MATCH_DB = 40.0
 
 
 @dataclass(frozen=True)
@@ -65,6 +67,12 @@ def make_stimuli(versions: Mapping[str, np.ndarray], bandwidth: float) -> dict[s
     cut = {system: audio[:, :num_samples] * fades for system, audio in versions.items()}
     band_levels = {system: _rms_db(split_bands(audio, bandwidth)) for system, audio in cut.items()}
     matches = {system: band_levels[first] - level for system, level in band_levels.items()}
+    for system, match_db in matches.items():
+        if abs(match_db) > LARGEST_MATCH_DB:
+            raise ValueError(
+                f"below {bandwidth:.0f} Hz {system} and {first} differ by {abs(match_db):.0f} dB; up to "
+                f"{LARGEST_MATCH_DB:.0f} dB are matched. One is no version of the other, or its new band alone"
+            )
     matched = {system: audio * np.float32(_gain(matches[system])) for system, audio in cut.items()}
     loudness = {system: loudness_lufs(audio) for system, audio in matched.items()}
     peaks = {system: true_peak_dbtp(audio) for system, audio in matched.items()}

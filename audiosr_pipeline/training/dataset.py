@@ -50,12 +50,11 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Recording:
-    """Where the audio is, its kind (of `KINDS`), how long it is, and its rate in Hz."""
+    """Where the audio is, its kind (of `KINDS`), and how long it is."""
 
     path: Path
     kind: str
     duration_s: float
-    sampling_rate: int
 
 
 def find_recordings(
@@ -69,8 +68,8 @@ def find_recordings(
 
     Args:
         data: Folders, and CSV files (see `read_csv`) with the columns `path` (relative to the manifest) and `licence`.
-            Columns that may be missing: `split`, `kind` (of `KINDS`; effects), `duration_s` and `sample_rate` (as the
-            file says).
+            Columns that may be missing: `split`, `kind` (of `KINDS`; effects), and `duration_s`, without which each
+            file is opened.
         licences: Regular expression of the whole licence.
 
     Returns:
@@ -116,8 +115,10 @@ def _folder_rows(folder: Path) -> Iterator[dict[str, Any]]:
 def _rows(manifest: Path) -> Iterator[dict[str, Any]]:
     """The rows of a manifest's training split, with whole paths, and zero for numbers that aren't there."""
     try:
-        _, rows = read_csv(manifest, ("path", "licence"))
-        for number, row in rows:
+        names, rows = read_csv(manifest, ("path", "licence"))
+        for number, cells in rows:
+            # A cell that a short row lacks is empty: it must not stand for any licence.
+            row = dict.fromkeys(names, "") | cells
             # Other splits may have kinds that no one could tell.
             if row.get("split", "train") != "train":
                 continue
@@ -129,19 +130,17 @@ def _rows(manifest: Path) -> Iterator[dict[str, Any]]:
             duration_s = float((row.get("duration_s") or "0").replace(",", "."))
             if not 0 <= duration_s < math.inf:
                 raise ValueError(f"the duration_s of {row['path']} is {row['duration_s']}; accepted are seconds")
-            sampling_rate = int(row.get("sample_rate") or 0)
-            path = manifest.parent / row["path"]
-            yield {**row, "path": path, "duration_s": duration_s, "sample_rate": sampling_rate}
+            yield {**row, "path": manifest.parent / row["path"], "duration_s": duration_s}
     except (ValueError, csv.Error) as error:
         raise ValueError(f"{manifest}: is no manifest of audio files: {error}.") from error
 
 
 def _recording(row: dict[str, Any]) -> Recording:
     path, kind = row["path"], row.get("kind", "effects")
-    if row.get("duration_s") and row.get("sample_rate"):
-        return Recording(path, kind, row["duration_s"], row["sample_rate"])
+    if row.get("duration_s"):
+        return Recording(path, kind, row["duration_s"])
     num_samples, sampling_rate = audio_length(path)
-    return Recording(path, kind, num_samples / sampling_rate, sampling_rate)
+    return Recording(path, kind, num_samples / sampling_rate)
 
 
 def generator_for(*numbers: int) -> torch.Generator:
@@ -281,13 +280,13 @@ def _read_crop(recording: Recording, num_samples: int, rng: np.random.Generator)
     """A random crop `(1, num_samples)` of a random channel at 48 kHz, without DC; silence where the file has none."""
     wanted_s = num_samples / SAMPLING_RATE
     start_s = rng.uniform(-MARGIN_S, max(0.0, recording.duration_s - wanted_s) + MARGIN_S)
-    segment = read_segment(recording.path, start_s, wanted_s)
+    segment, sampling_rate = read_segment(recording.path, start_s, wanted_s)
     channel = segment[rng.integers(len(segment))]
     # The silence outside the file has no DC: without it too, it would step to and from the file's.
     sounding = np.trim_zeros(channel)
     if len(sounding):
         sounding -= sounding.mean()
-    audio = resample(channel[None], recording.sampling_rate, SAMPLING_RATE)
+    audio = resample(channel[None], sampling_rate, SAMPLING_RATE)
     return np.pad(audio, ((0, 0), (0, max(0, num_samples - audio.shape[-1]))))[:, :num_samples]
 
 
@@ -301,8 +300,8 @@ def _rhythm(recording: Recording, num_samples: int, rng: np.random.Generator) ->
     step = int(rng.uniform(*STEP_S) * SAMPLING_RATE)
     accents = rng.uniform(0.1, 1.0, rng.integers(*NUM_STEPS))
     accents *= rng.random(len(accents)) < STRUCK_SHARE
-    segment = read_segment(recording.path, 0, recording.duration_s)
-    stroke = resample(segment[rng.integers(len(segment)), None], recording.sampling_rate, SAMPLING_RATE)[0]
+    segment, sampling_rate = read_segment(recording.path, 0, recording.duration_s)
+    stroke = resample(segment[rng.integers(len(segment)), None], sampling_rate, SAMPLING_RATE)[0]
     stroke *= _gain_to(1.0, stroke)
     # Without what comes before it.
     stroke = stroke[np.argmax(np.abs(stroke) > 0.01) :]

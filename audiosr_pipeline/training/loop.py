@@ -224,6 +224,14 @@ def _train(
         if held_out != state["held_out"]:
             best = math.inf
             logger.warning("the validation recordings are others than before: the best loss on them counts anew.")
+        if not (output / "best").exists():
+            if step >= settings.num_steps:
+                raise ValueError(
+                    f"the run in {output} is finished, but its best/ is gone: go on with more steps (num_steps), or "
+                    "begin anew in another folder."
+                )
+            best = math.inf
+            logger.warning("%s is gone: the best loss counts anew.", output / "best")
     steps = set(accelerator.gather(torch.tensor([step], device=device)).tolist())
     if len(steps) > 1:
         raise ValueError(

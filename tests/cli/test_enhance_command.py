@@ -309,7 +309,7 @@ def test_a_picture_that_is_no_spectrogram_of_ours_is_not_overwritten(pipeline, c
     assert run("enhance", "in", "-o", "out", "--spectrogram") == 1
     assert files("out") == ["a.png"]
     assert Path("out/a.png").read_text() == "a cover"
-    assert "out/a.png is there, and is no file of this program's for out/a.wav" in capsys.readouterr().err
+    assert "out/a.png is there, and is no file that this program made" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("suffix", ["wav", "flac", "ogg"])
@@ -359,6 +359,15 @@ def test_a_report_and_a_picture_of_a_former_output_do_not_stay_beside_the_new(pi
     assert files("out") == ["a.wav"]
 
 
+def test_overwrite_replaces_no_recording_that_is_not_ours(pipeline, capsys):
+    make_wav("a.wav")
+    make_wav("out/a.wav", sampling_rate=48_000)
+    before = Path("out/a.wav").read_bytes()
+    assert run("enhance", "a.wav", "-o", "out", "--overwrite") == 1
+    assert "out/a.wav is there, and is no file that this program made" in capsys.readouterr().err
+    assert Path("out/a.wav").read_bytes() == before
+
+
 def test_overwrite_replaces_no_file_beside_an_output_that_is_not_ours(pipeline, capsys):
     make_wav("a.wav")
     assert run("enhance", "a.wav", "-o", "out") == 0
@@ -367,7 +376,7 @@ def test_overwrite_replaces_no_file_beside_an_output_that_is_not_ours(pipeline, 
     before = Path("out/a.wav").read_bytes()
     for flag, name in (("--report", "out/a.json"), ("--spectrogram", "out/a.png")):
         assert run("enhance", "a.wav", "-o", "out", "--overwrite", flag) == 1
-        assert f"{name} is there, and is no file of this program's" in capsys.readouterr().err
+        assert f"{name} is there, and is no file that this program made" in capsys.readouterr().err
         assert run("enhance", "a.wav", "-o", "out", flag) == 1
     assert run("enhance", "a.wav", "-o", "out", "--overwrite") == 0
     assert Path("out/a.json").read_text() == '{"artist": "me"}'

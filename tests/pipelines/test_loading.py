@@ -14,6 +14,7 @@ import torch
 from diffusers import DiffusionPipeline, EulerDiscreteScheduler
 
 from audiosr_pipeline import AudioSRPipeline
+from audiosr_pipeline.models.vocoder import ISTFTVocoder
 from audiosr_pipeline.pipelines import audiosr
 from tests.conftest import build_tiny_pipeline
 from tests.pipelines.official_classes import build_official_pipeline
@@ -345,3 +346,19 @@ def test_call_has_the_public_arguments_in_order():
         "callback_on_step_end",
         "callback_on_step_end_tensor_inputs",
     ]
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("default_eta", 7), ("default_eta", -1), ("window_s", -3), ("window_s", 0)]
+)
+def test_settings_that_a_call_would_refuse_are_refused_in_a_checkpoint(name, value):
+    with pytest.raises(ValueError, match=f"{name}={value}; accepted are"):
+        build_tiny_pipeline(**{name: value})
+
+
+def test_a_vocoder_with_another_hop_is_refused(tiny_pipeline):
+    """What it makes would be cut to length, and sound at half the speed."""
+    vocoder = ISTFTVocoder(hidden_size=16, intermediate_size=32, num_layers=2, hop_length=960).eval()
+    pipe = type(tiny_pipeline)(**{**tiny_pipeline.components, "vocoder": vocoder})
+    with pytest.raises(ValueError, match="the vocoder makes .* needed are 480 each"):
+        pipe(noise(0.5, 16_000), 16_000)

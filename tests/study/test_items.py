@@ -81,6 +81,12 @@ def test_what_can_not_be_prompted_is_told():
         PromptSet("musicgen", {}).prompts()
 
 
+@pytest.mark.parametrize("name", ["\\z", "x\\..\\y", "b\udcff"])
+def test_names_that_no_manifest_can_hold_are_refused_before_the_work(name):
+    with pytest.raises(ValueError, match="a manifest can't hold it"):
+        draw_order(PromptSet("audioldm", {name: "rain"}), 0)
+
+
 def test_items_are_drawn_by_seed():
     captions = {f"{number:04d}": "rain" for number in range(30)}
     some = draw_order(PromptSet("musicgen", captions, 10), 0)

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from audiosr_pipeline.dsp.low_band import split_bands
 from audiosr_pipeline.dsp.lowpass import lowpass
 from audiosr_pipeline.metrics import loudness_lufs
 from audiosr_pipeline.study.stimuli import (
@@ -42,6 +43,14 @@ def test_a_version_at_another_level_is_brought_to_the_first(low):
     assert stimuli["original"].match_db == 0
     difference = stimuli["half"].audio - stimuli["original"].audio
     assert level_db(band_limited(difference, 7_500)) < level_db(low) - 60
+
+
+def test_a_new_band_alone_is_no_version():
+    """Matched to the first by what the filters leave below its edge, it would get a gain of 130 dB."""
+    first = noise(2.0, 48_000, 0, tilt_db=-3)
+    low = split_bands(first, 7_000)
+    with pytest.raises(ValueError, match=r"below 7000 Hz third and original differ by \d+ dB; up to 40 dB are matched"):
+        make_stimuli({"original": low, "audiosr": first, "third": first - split_bands(first, 8_000)}, 7_000)
 
 
 @pytest.mark.parametrize("amplitude", [0.01, 0.1, 3.0])

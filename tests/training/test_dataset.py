@@ -73,6 +73,23 @@ def test_other_licences_are_refused(licence, tmp_path):
     assert not any("refused" in str(recording.path) for side in recordings for recording in side)
 
 
+def test_a_row_without_a_cell_for_the_licence_has_none(tmp_path):
+    rows = [f"{index}.wav,CC0,2" for index in range(9)]
+    (tmp_path / "manifest.csv").write_text("\n".join(["path,licence,duration_s", *rows, "short.wav"]))
+    recordings = find_recordings([tmp_path / "manifest.csv"])
+    assert sorted(recording.path.stem for side in recordings for recording in side) == [str(n) for n in range(9)]
+
+
+def test_crops_have_the_rate_of_the_file_whatever_a_manifest_says(tmp_path):
+    tone = np.sin(2 * np.pi * 1_000 * np.arange(96_000) / 48_000)[None]
+    file_of(tmp_path, tone.astype(np.float32))
+    (tmp_path / "manifest.csv").write_text("path,licence,duration_s,sample_rate\naudio.wav,CC0,2,16000\nb.wav,CC0,2,8")
+    recordings = [recording for side in find_recordings([tmp_path / "manifest.csv"]) for recording in side]
+    own = next(recording for recording in recordings if recording.path.name == "audio.wav")
+    crop = draw_crop([own], 24_000, np.random.default_rng(0))["audio"].numpy()
+    assert np.abs(np.fft.rfft(crop)).argmax() * 2 == pytest.approx(1_000, abs=4)
+
+
 def test_rows_of_other_splits_are_never_read(tmp_path):
     """Whatever their fields say."""
     rows = numbered(64) + [{"path": f"eval/{index}.wav", "split": "eval", "kind": "unknown"} for index in range(64)]
@@ -81,11 +98,9 @@ def test_rows_of_other_splits_are_never_read(tmp_path):
 
 
 def test_fields_are_read_and_paths_are_relative_to_the_manifest(tmp_path):
-    rows = [
-        {"path": f"a/{index}.flac", "kind": "music", "duration_s": "2.5", "sample_rate": "44100"} for index in range(64)
-    ]
+    rows = [{"path": f"a/{index}.flac", "kind": "music", "duration_s": "2.5"} for index in range(64)]
     training, _ = find_recordings([write_manifest(tmp_path, rows)])
-    assert Recording(tmp_path / "a/1.flac", "music", 2.5, 44_100) in training
+    assert Recording(tmp_path / "a/1.flac", "music", 2.5) in training
 
 
 @pytest.mark.parametrize("separator", [",", ";", "\t"])
@@ -98,7 +113,7 @@ def test_a_manifest_that_a_spreadsheet_saved_is_read(tmp_path, separator):
     (tmp_path / "manifest.csv").write_bytes(("\ufeff" + text).encode())
     recordings = [recording for side in find_recordings([tmp_path / "manifest.csv"]) for recording in side]
     assert {recording.path for recording in recordings} == {tmp_path / name for name in names}
-    assert {(recording.duration_s, recording.sampling_rate) for recording in recordings} == {(2.5, 44_100)}
+    assert {recording.duration_s for recording in recordings} == {2.5}
 
 
 @pytest.mark.parametrize(
@@ -177,7 +192,7 @@ def test_a_manifest_needs_no_more_than_paths_and_licences(tmp_path):
         write_audio(tmp_path / f"{index}.wav", noise(0.5, 22_050), 22_050)
     (tmp_path / "list.csv").write_text("path,licence\n0.wav,CC0\n1.wav,CC0\n")
     recordings = [recording for side in find_recordings([tmp_path / "list.csv"]) for recording in side]
-    assert {(r.kind, r.duration_s, r.sampling_rate) for r in recordings} == {("effects", 0.5, 22_050)}
+    assert {(r.kind, r.duration_s) for r in recordings} == {("effects", 0.5)}
 
 
 @pytest.mark.parametrize(
@@ -209,10 +224,7 @@ def test_a_folder_gives_its_audio_and_what_can_not_be_read_is_counted(tmp_path, 
     (tmp_path / "empty.ogg").touch()
     (tmp_path / "notes.txt").write_text("no audio")
     training, validation = find_recordings([tmp_path])
-    assert {(r.path.name, r.duration_s, r.sampling_rate) for r in training + validation} == {
-        ("one.wav", 0.5, 22_050),
-        ("two.flac", 1.0, 48_000),
-    }
+    assert {(r.path.name, r.duration_s) for r in training + validation} == {("one.wav", 0.5), ("two.flac", 1.0)}
     assert "corrupt.wav" in caplog.text and "empty.ogg" in caplog.text and "2 of 4 files skipped" in caplog.text
 
 
@@ -223,7 +235,7 @@ def test_an_empty_folder_is_an_error(tmp_path):
 
 def test_a_file_that_breaks_later_is_passed_over_and_counted(tmp_path, caplog):
     good = file_of(tmp_path, noise(1.0))
-    bad = Recording(tmp_path / "gone.wav", "effects", 1.0, 48_000)
+    bad = Recording(tmp_path / "gone.wav", "effects", 1.0)
     stream = CropDataset([good, bad], 4_800, WEIGHTS, seed=0)
     crops = [stream[index] for index in range(8)]
     assert sum(int(crop["num_skipped"]) for crop in crops) > 0
@@ -265,7 +277,7 @@ def file_of(folder: Path, audio: np.ndarray, sampling_rate: int = 48_000) -> Rec
     path = folder / "audio.wav"
     # Not by `write_audio`, which writes no NaN.
     soundfile.write(path, audio.T, sampling_rate, subtype="FLOAT")
-    return Recording(path, "effects", audio.shape[-1] / sampling_rate, sampling_rate)
+    return Recording(path, "effects", audio.shape[-1] / sampling_rate)
 
 
 @pytest.mark.parametrize("sampling_rate", [48_000, 22_050])
@@ -431,7 +443,7 @@ def test_what_is_drawn_for_a_crop_does_not_depend_on_its_batch():
 
 def test_kinds_have_their_shares_and_files_count_by_their_length():
     def recording(kind: str, duration_s: float) -> Recording:
-        return Recording(Path(f"{kind}-{duration_s}"), kind, duration_s, 48_000)
+        return Recording(Path(f"{kind}-{duration_s}"), kind, duration_s)
 
     short, long, endless = (recording("effects", duration_s) for duration_s in (10.0, 30.0, 3_600.0))
     recordings = [short, long, endless, recording("speech", 1.0)]

@@ -4,6 +4,7 @@ import json
 import multiprocessing
 import re
 import resource
+import shutil
 import signal
 import sys
 import time
@@ -180,6 +181,18 @@ def test_only_a_better_model_is_exported_also_after_a_stop(run_of):
     assert len(more.exported) == 1 and more.state["best"] == 2.0
 
 
+def test_a_best_model_that_is_gone_is_not_gone_unsaid(run_of, caplog):
+    run = run_of(num_steps=2, validation_every=1)
+    run.run()
+    shutil.rmtree(Path(run.settings.output) / "best")
+    with pytest.raises(ValueError, match="is finished, but its best/ is gone"):
+        run_of(num_steps=2, validation_every=1).run()
+    more = run_of(num_steps=3, validation_every=1)
+    more.validation = {3: 100.0}
+    more.run()
+    assert len(more.exported) == 1 and "best is gone" in caplog.text
+
+
 def test_with_other_validation_recordings_the_best_counts_anew(run_of, caplog):
     run_of(num_steps=2, validation_every=1).run()
     more = run_of(num_steps=4, validation_every=1)
@@ -301,7 +314,7 @@ def test_a_precision_that_the_hardware_lacks_is_refused(run_of):
 
 def test_a_file_that_breaks_is_passed_over_named_and_counted(run_of, caplog):
     run = run_of(num_steps=40)
-    broken = Recording(Path(run.settings.output) / "gone.wav", "effects", 3.0, 48_000)
+    broken = Recording(Path(run.settings.output) / "gone.wav", "effects", 3.0)
     run.recordings[0].append(broken)
     run.run()
     assert run.state["step"] == 40
