@@ -1,6 +1,7 @@
 """The course of what is generated, moved towards an expected one."""
 
 import numpy as np
+import torch
 from torch import Tensor
 from torch.nn.functional import avg_pool2d
 
@@ -19,6 +20,9 @@ EXPECTED_REST, GENERATED_REST = 0.8, 0.7
 DETAIL_GAIN = 1.4
 # In nepers, 0.9 dB: with that the new band of such recordings is less too quiet, and LSD no higher.
 EXPECTED_OFFSET = 0.1
+# From here on coders end recordings, and a regression that learned from them expects their walls, at 16 and 20 kHz. So
+# much, in nepers (1 dB), may the expected steady spectrum fall there from one bin to the next.
+LOWEST_WALL_HZ, STEEPEST_FALL = 15_000.0, 0.115
 
 
 def adjust_envelope(mel: Tensor, expected: Tensor, cutoff_freq: float, mel_edges: np.ndarray) -> None:
@@ -38,7 +42,8 @@ def adjust_envelope(mel: Tensor, expected: Tensor, cutoff_freq: float, mel_edges
     if not own.numel():
         return
     course, steady, rest, detail = _split(own)
-    expected_course, expected_steady, expected_rest, _ = _split(expected[..., low:].to(mel.device) + EXPECTED_OFFSET)
+    expected_course, walled, expected_rest, _ = _split(expected[..., low:].to(mel.device) + EXPECTED_OFFSET)
+    expected_steady = _without_walls(walled, num_low_mels(LOWEST_WALL_HZ, mel_edges) - low)
     followed = SHARE * (expected_course + expected_steady) + (1 - SHARE) * (course + steady)
     own.copy_(followed + EXPECTED_REST * expected_rest + GENERATED_REST * rest + DETAIL_GAIN * detail)
 
@@ -49,6 +54,17 @@ def _split(mel: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     steady = _mean(mel - course, STEADY_FRAMES, 1)
     rest = _mean(mel - course - steady, 1, ENVELOPE_MELS)
     return course, steady, rest, mel - course - steady - rest
+
+
+def _without_walls(steady: Tensor, first: int) -> Tensor:
+    """A steady spectrum that from bin `first` on falls by `STEEPEST_FALL` per bin at most."""
+    first = max(first, 1)
+    if first >= steady.shape[-1]:
+        return steady
+    # What is let fall more slowly stays above a line of that slope through any bin before it.
+    line = STEEPEST_FALL * torch.arange(steady.shape[-1] - first + 1, device=steady.device)
+    above = (steady[..., first - 1 :] + line).cummax(-1).values - line
+    return torch.cat([steady[..., : first - 1], above], dim=-1)
 
 
 def _mean(mel: Tensor, num_frames: int, num_mels: int) -> Tensor:

@@ -89,6 +89,15 @@ def test_a_gap_of_one_bin_that_stays_is_filled_as_the_rest_of_the_spectrum():
     assert torch.allclose(result[3] - result[8], torch.tensor(SHARE - 1.0), atol=0.01)
 
 
+def test_a_wall_that_is_expected_where_coders_end_becomes_a_slope():
+    """20 dB at 20 kHz, as recordings that were coded once teach it: 1 dB per bin. At 8 kHz a fall stays a fall."""
+    for frequency, is_wall in ((20_000, True), (8_000, False)):
+        wall, expected = num_low_mels(frequency, EDGES), flat()
+        expected[..., wall:] -= 2.3
+        fall = -adjusted(flat(), expected)[0, 0, 150].diff()[LOW:]
+        assert float(fall.max()) == pytest.approx(SHARE * (0.115 if is_wall else 2.3), abs=0.02)
+
+
 def test_nothing_below_the_cutoff_counts():
     mel, expected = torch.randn(2, 1, 30, 256), torch.randn(2, 1, 30, 256)
     wrong, other = expected.clone(), mel.clone()
