@@ -143,7 +143,9 @@ def checksum(path: Path) -> str:
 def check_done(job: Job) -> None:
     """Raises a ValueError if an output isn't of its input, by the checksum that it keeps, or not as it is asked for."""
     comment = read_comment(job.output)
-    if comment.startswith(MADE_FROM):
+    is_ours = comment.startswith(MADE_FROM)
+    remedy = "--overwrite replaces it" if is_ours else "move it, or name another folder"
+    if is_ours:
         if comment != f"{MADE_FROM}{checksum(job.source)}":
             raise ValueError(
                 f"{job.output} is there, but was made from another recording, or this one has changed since: "
@@ -152,10 +154,10 @@ def check_done(job: Job) -> None:
     elif audio_channels(job.output) != audio_channels(job.source):
         raise ValueError(
             f"{job.output} is there, but with {audio_channels(job.output)} channels, and this input has "
-            f"{audio_channels(job.source)}: it is of other audio. --overwrite replaces it"
+            f"{audio_channels(job.source)}: it is of other audio: {remedy}"
         )
     if job.subtype is not None and (found := sample_format(job.output)) != job.subtype:
-        raise ValueError(f"{job.output} is there, but as {found} and not {job.subtype}: --overwrite replaces it")
+        raise ValueError(f"{job.output} is there, but as {found} and not {job.subtype}: {remedy}")
     with suppress(ValueError):
         if audio_length(job.output)[0] == enhanced_length(*audio_length(job.source)):
             return
@@ -165,7 +167,7 @@ def check_done(job: Job) -> None:
     if num_written != expected:
         raise ValueError(
             f"{job.output} is there, but holds {num_written} samples, where this input gives {expected}: it is of "
-            "other audio, or was cut. --overwrite replaces it"
+            f"other audio, or was cut: {remedy}"
         )
 
 

@@ -443,7 +443,8 @@ class AudioSRPipeline(DiffusionPipeline):
         generators = generators_per_clip(generator, len(clips))
         # One generator that is listed for several clips is new for the first of them at most.
         is_own = [sum(other is each for other in generators) == 1 for each in generators]
-        seeds = [seed_of(each) if own else None for each, own in zip(generators, is_own, strict=True)]
+        is_drawn = latents is None or (eta > 0 if self._scheduler_takes("eta") else self._scheduler_takes("generator"))
+        seeds = [seed_of(each) if own and is_drawn else None for each, own in zip(generators, is_own, strict=True)]
         self._interrupt = False
 
         # 2. Resampling, cutoff, low-pass, mel spectrogram

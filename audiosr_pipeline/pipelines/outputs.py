@@ -33,7 +33,7 @@ class AudioSRReport:
         peak: Largest absolute sample of the output; may exceed 1. None for latents.
         settings: `num_inference_steps`, `guidance_scale`, `eta` and the scheduler's class.
         seed: Seed of the clip's generator; a new generator with it, and the same latents if some were passed, gives
-            the clip again. None if nothing was generated, or of the generator something had been drawn before.
+            the clip again. None if nothing was drawn, or something had been drawn of the generator before.
         model: Name of the checkpoint.
     """
 

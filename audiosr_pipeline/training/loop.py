@@ -224,14 +224,6 @@ def _train(
         if held_out != state["held_out"]:
             best = math.inf
             logger.warning("the validation recordings are others than before: the best loss on them counts anew.")
-        if not (output / "best").exists():
-            if step >= settings.num_steps:
-                raise ValueError(
-                    f"the run in {output} is finished, but its best/ is gone: go on with more steps (num_steps), or "
-                    "begin anew in another folder."
-                )
-            best = math.inf
-            logger.warning("%s is gone: the best loss counts anew.", output / "best")
     steps = set(accelerator.gather(torch.tensor([step], device=device)).tolist())
     if len(steps) > 1:
         raise ValueError(
@@ -257,6 +249,15 @@ def _train(
         _clear_up(output)
         with writing(output / SETTINGS) as temporary:
             temporary.write_text(json.dumps(asdict(settings), indent=2) + "\n", encoding="utf-8")
+    accelerator.wait_for_everyone()
+    if state is not None and not (output / "best").exists():
+        if step >= settings.num_steps:
+            raise ValueError(
+                f"the run in {output} is finished, but its best/ is gone: go on with more steps (num_steps), or "
+                "begin anew in another folder."
+            )
+        best = math.inf
+        logger.warning("%s is gone: the best loss counts anew.", output / "best")
     writer = _open_tensorboard(output, step) if accelerator.is_main_process else None
 
     progress = tqdm(total=settings.num_steps, initial=step, mininterval=1, disable=not accelerator.is_main_process)

@@ -132,4 +132,4 @@ def test_what_another_run_left_of_a_report_is_no_obstacle(pipeline, capsys):
         assert run("enhance", "in", "-o", "out", "--report") == 1
         assert Path("out/a.json").read_text() == foreign
         make_wav("out/a.wav")
-    assert "out/a.json is there, and is no file of this program's for out/a.wav" in capsys.readouterr().err
+    assert "out/a.json is there, and is no file that this program made" in capsys.readouterr().err

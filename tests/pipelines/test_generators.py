@@ -96,6 +96,8 @@ def test_no_seed_is_reported_where_it_would_not_give_the_clip_again(tiny_pipelin
     used = seeded(0)
     torch.rand(1, generator=used)
     assert tiny_pipeline(clip(0)[0], 16_000, generator=used).reports[0].seed is None
+    latents = torch.randn(1, 16, 10, 32, generator=seeded(0))
+    assert tiny_pipeline(clip(0)[0], 16_000, latents=latents).reports[0].seed is None
     assert tiny_pipeline(0 * clip(0)[0], 16_000, generator=seeded()).reports[0].seed is None
 
 
