@@ -22,7 +22,7 @@ DETAIL_GAIN = 1.4
 EXPECTED_OFFSET = 0.1
 # From here on coders end recordings, and a regression that learned from them expects their walls, at 16 and 20 kHz. So
 # much, in nepers (1 dB), may the expected steady spectrum fall there from one bin to the next.
-LOWEST_WALL_HZ, STEEPEST_FALL = 15_000.0, 0.115
+LOWEST_WALL_HZ, STEEPEST_SLOPE = 15_000.0, 0.115
 
 
 def adjust_envelope(mel: Tensor, expected: Tensor, cutoff_freq: float, mel_edges: np.ndarray) -> None:
@@ -57,12 +57,12 @@ def _split(mel: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
 
 
 def _without_walls(steady: Tensor, first: int) -> Tensor:
-    """A steady spectrum that from bin `first` on falls by `STEEPEST_FALL` per bin at most."""
+    """A steady spectrum that from bin `first` on falls by `STEEPEST_SLOPE` per bin at most."""
     first = max(first, 1)
     if first >= steady.shape[-1]:
         return steady
     # What is let fall more slowly stays above a line of that slope through any bin before it.
-    line = STEEPEST_FALL * torch.arange(steady.shape[-1] - first + 1, device=steady.device)
+    line = STEEPEST_SLOPE * torch.arange(steady.shape[-1] - first + 1, device=steady.device)
     above = (steady[..., first - 1 :] + line).cummax(-1).values - line
     return torch.cat([steady[..., : first - 1], above], dim=-1)
 

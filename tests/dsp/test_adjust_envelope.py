@@ -95,7 +95,7 @@ def test_a_wall_that_is_expected_where_coders_end_becomes_a_slope():
         wall, expected = num_low_mels(frequency, EDGES), flat()
         expected[..., wall:] -= 2.3
         fall = -adjusted(flat(), expected)[0, 0, 150].diff()[LOW:]
-        assert float(fall.max()) == pytest.approx(SHARE * (0.115 if is_wall else 2.3), abs=0.02)
+        assert float(fall.max()) == pytest.approx(SHARE * (0.115 if is_wall else 2.3), abs=1e-4)
 
 
 def test_nothing_below_the_cutoff_counts():
