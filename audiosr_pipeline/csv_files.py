@@ -2,6 +2,7 @@
 
 import csv
 import io
+import math
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -24,6 +25,11 @@ def inert(value: object) -> str:
 def original(text: str) -> str:
     """What `inert` was given."""
     return MADE_INERT.sub("", text)
+
+
+def number_text(value: float) -> str:
+    """A number in six significant digits; nothing for NaN."""
+    return "" if math.isnan(value) else f"{value:.6g}"
 
 
 def write_csv(path: Path | str, rows: Iterable[Iterable[object]]) -> None:

@@ -1,6 +1,5 @@
 """Scores folders of estimates against a folder of references."""
 
-import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,12 +8,13 @@ import numpy as np
 from tqdm import tqdm
 
 from audiosr_pipeline.audio_io import AUDIO_SUFFIXES, audio_files, audio_format, read_audio
-from audiosr_pipeline.csv_files import write_csv
+from audiosr_pipeline.csv_files import number_text, write_csv
 from audiosr_pipeline.dsp.resample import resample
 from audiosr_pipeline.metrics.bootstrap import Mean, bootstrap_means
 from audiosr_pipeline.metrics.pair import evaluate_pair
 from audiosr_pipeline.metrics.perceptual import perceptual_scores
 from audiosr_pipeline.metrics.sample_format import round_to_16_bit
+from audiosr_pipeline.tables import aligned_table
 from audiosr_pipeline.writing import clear_left_parts, written_whole
 
 SAMPLING_RATE = 48_000
@@ -233,25 +233,12 @@ def _differences(evaluations: Mapping[str, Evaluation], seed: int) -> dict[str, 
 def _text_table(columns: dict[str, dict[str, Mean]], sign: str) -> Iterator[str]:
     most = max((mean.num_clips for means in columns.values() for mean in means.values()), default=0)
 
-    def number(value: float) -> str:
-        # Adding zero makes a positive one of what was rounded to a negative zero.
-        return f"{round(value, 2) + 0.0:{sign}.2f}"
-
     def cell(mean: Mean | None) -> str:
-        if mean is None:
-            return "-"
-        interval = "" if math.isnan(mean.low) else f" [{number(mean.low)}, {number(mean.high)}]"
-        return number(mean.value) + interval + (f" n={mean.num_clips}" if mean.num_clips < most else "")
+        return "-" if mean is None else mean.text(most, sign)
 
     names = list(dict.fromkeys(name for means in columns.values() for name in means))
-    rows = [["", *columns], *([name, *(cell(means.get(name)) for means in columns.values())] for name in names)]
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    for row in rows:
-        yield "  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip()
-
-
-def _number(value: float) -> str:
-    return "" if math.isnan(value) else f"{value:.6g}"
+    rows = ([name, *(cell(means.get(name)) for means in columns.values())] for name in names)
+    return aligned_table([["", *columns], *rows])
 
 
 def _score_rows(evaluations: Mapping[str, Evaluation]) -> Iterator[Row]:
@@ -263,13 +250,13 @@ def _score_rows(evaluations: Mapping[str, Evaluation]) -> Iterator[Row]:
         cutoff = "" if evaluation.cutoff_freq is None else f"{evaluation.cutoff_freq:g}"
         for clip, scores in evaluation.scores.items():
             files, cut = evaluation.file_formats[clip], evaluation.cut_samples[clip]
-            values = (_number(scores[name]) for name in names)
+            values = (number_text(scores[name]) for name in names)
             yield clip, system, evaluation.sample_format, *files, cutoff, cut, *values
 
 
 def _mean_rows(means: dict[str, Mean]) -> Iterator[Row]:
     for name, mean in means.items():
-        yield name, _number(mean.value), _number(mean.low), _number(mean.high), mean.num_clips
+        yield name, number_text(mean.value), number_text(mean.low), number_text(mean.high), mean.num_clips
 
 
 def _summary_rows(evaluations: Mapping[str, Evaluation], seed: int) -> Iterator[Row]:

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 from torch import Tensor
 
+from audiosr_pipeline.tables import markdown_table
+
 # Other processors and libraries sum in another order, so ten times the error that was measured once is allowed; and
 # below this share of the largest value, errors are rounding whatever was measured.
 MARGIN, ROUNDING = 10.0, 1e-5
@@ -50,8 +52,8 @@ class Comparison:
 
 def comparison_table(comparisons: Iterable[Comparison]) -> Iterator[str]:
     """The lines of a Markdown table."""
-    yield "| stage | largest value in the reference | largest error | bound | |"
-    yield "|---|---|---|---|---|"
-    for row in comparisons:
-        verdict = "pass" if row.passes else "**FAIL**"
-        yield f"| {row.stage} | {row.scale:.3g} | {row.error:.1e} | {row.bound:.1e} | {verdict} |"
+    rows = [
+        (row.stage, f"{row.scale:.3g}", f"{row.error:.1e}", f"{row.bound:.1e}", "pass" if row.passes else "**FAIL**")
+        for row in comparisons
+    ]
+    return markdown_table(("stage", "largest value in the reference", "largest error", "bound", ""), rows)

@@ -21,6 +21,7 @@ import torch
 from audiosr_pipeline import AudioSRPipeline, cli
 from audiosr_pipeline.convert.components import CONDITION
 from audiosr_pipeline.convert.keys import UNET, VAE
+from audiosr_pipeline.tables import markdown_table
 from benchmarks.machine import software_and_hardware
 from tests.official import SCALE_FACTOR, cosine_schedule, recipe_weight
 
@@ -31,6 +32,7 @@ WAYS: dict[str, Callable[[], object]] = {
     "`from_single_file`, float16": lambda: AudioSRPipeline.from_single_file(CHECKPOINT, dtype=torch.float16),
     "`audiosr-pipeline convert`": lambda: cli.main(["convert", CHECKPOINT, CONVERTED]),
 }
+COLUMNS = "", "Seconds", "CPU-seconds", "Peak memory without mapped files", "Peak memory with mapped files"
 INTERVAL_S = 0.002
 
 
@@ -60,7 +62,7 @@ def memory(field: str) -> float:
 
 
 def measure(way: str, folder: str) -> None:
-    """Converts the checkpoint in a folder, in this process, and prints the row of the table last."""
+    """Converts the checkpoint in a folder, in this process, and prints the row of the table last, in JSON."""
     os.chdir(folder)
     peak, is_done = memory("RssAnon"), threading.Event()
 
@@ -80,7 +82,7 @@ def measure(way: str, folder: str) -> None:
     peak = max(peak, memory("RssAnon"))
     del result
     total = memory("VmHWM")
-    print(f"| {way} | {seconds:.1f} | {cpu_seconds:.1f} | {peak / 1e9:.2f} GB | {total / 1e9:.2f} GB |")
+    print(json.dumps([way, f"{seconds:.1f}", f"{cpu_seconds:.1f}", f"{peak / 1e9:.2f} GB", f"{total / 1e9:.2f} GB"]))
 
 
 def main() -> None:
@@ -103,14 +105,12 @@ def main() -> None:
             command = [sys.executable, "-m", "benchmarks.convert", str(arguments.manifest), "--measure", way, scratch]
             process = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
             *report, row = process.stdout.splitlines()
-            rows.append(row)
+            rows.append(json.loads(row))
         written = sum(path.stat().st_size for path in (Path(scratch) / CONVERTED).rglob("*") if path.is_file())
     lines = [
         "# Converting the official checkpoint",
         "",
-        "| | Seconds | CPU-seconds | Peak memory without mapped files | Peak memory with mapped files |",
-        "|---|---|---|---|---|",
-        *rows,
+        *markdown_table(COLUMNS, rows),
         "",
         f"- a file of {size / 1e9:.2f} GB, random weights, read from the page cache; {written / 1e9:.2f} GB written",
         "- without mapped files: anonymous memory (RssAnon), read every 2 ms; with them: all resident memory (VmHWM); "

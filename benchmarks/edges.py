@@ -5,19 +5,20 @@ edge is found with the original at hand, which the detector hasn't: see `true_ed
 """
 
 import argparse
-import csv
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, fields
+from dataclasses import astuple, dataclass, fields
 from pathlib import Path
 
 import numpy as np
 from scipy import fft, ndimage, signal
 
 from audiosr_pipeline.audio_io import audio_files, read_audio
+from audiosr_pipeline.csv_files import write_csv
 from audiosr_pipeline.dsp.cutoff import find_bandwidth
 from audiosr_pipeline.dsp.resample import resample
 from audiosr_pipeline.pipelines.inputs import Clip
 from audiosr_pipeline.pipelines.inspection import inspect_clip
+from audiosr_pipeline.tables import markdown_table
 from benchmarks.encoders import ENCODERS, Encoder
 from benchmarks.machine import software_and_hardware
 from tests.signals import music_like, noise, speech_like
@@ -142,14 +143,14 @@ def _read(path: Path) -> np.ndarray:
 def tabulate(rows: list[Row]) -> Iterator[str]:
     """Markdown: a line per encoder and setting, the edges of its sounds, and which misses the report explains."""
     names = list(dict.fromkeys(row.sound for row in rows))
-    yield "| Encoder | " + " | ".join(names) + " | Misses | Unexplained |"
-    yield "|---|" + "---|" * (len(names) + 2)
+    table = []
     for encoder, setting in dict.fromkeys((row.encoder, row.setting) for row in rows):
         own = {row.sound: row for row in rows if (row.encoder, row.setting) == (encoder, setting)}
         cells = [_cell(own[name]) if name in own else "failed" for name in names]
         misses = [row for row in own.values() if row.is_miss]
         unexplained = sum(not row.is_explained for row in misses)
-        yield f"| {encoder} {setting} | {' | '.join(cells)} | {len(misses)} | {unexplained} |"
+        table.append((f"{encoder} {setting}", *cells, len(misses), unexplained))
+    return markdown_table(("Encoder", *names, "Misses", "Unexplained"), table)
 
 
 def _cell(row: Row) -> str:
@@ -204,10 +205,7 @@ def main(arguments: list[str] | None = None) -> None:
     print("\n".join(lines))
     if options.output:
         options.output.write_text("\n".join(lines) + "\n")
-        with options.output.with_suffix(".csv").open("w", newline="") as file:
-            writer = csv.DictWriter(file, [entry.name for entry in fields(Row)], lineterminator="\n")
-            writer.writeheader()
-            writer.writerows(asdict(row) for row in rows)
+        write_csv(options.output.with_suffix(".csv"), [[entry.name for entry in fields(Row)], *map(astuple, rows)])
 
 
 if __name__ == "__main__":

@@ -26,6 +26,7 @@ from tqdm import tqdm
 
 from audiosr_pipeline import AudioSRPipeline, AudioSRPipelineOutput
 from audiosr_pipeline.dsp.resample import resample, resampled_length
+from audiosr_pipeline.tables import markdown_table
 from benchmarks.fuzz_cases import SCHEDULERS, Case, build_scheduler, draw_case
 from benchmarks.machine import software_and_hardware
 from tests.conftest import build_tiny_pipeline
@@ -274,15 +275,18 @@ def report_lines(seed: int, results: list[tuple[Case, Result]], cpu_s: float) ->
     for case, _ in results:
         for kind, name in case.kinds.items():
             counters.setdefault(kind, Counter())[name] += 1
-    lines += ["| Kind | Cases |", "| --- | --- |"]
-    for kind, counter in counters.items():
-        lines.append(f"| {kind} | {', '.join(f'{name}: {count}' for name, count in counter.most_common())} |")
+    rows = [
+        (kind, ", ".join(f"{name}: {count}" for name, count in counter.most_common()))
+        for kind, counter in counters.items()
+    ]
+    lines += markdown_table(("Kind", "Cases"), rows)
     if num_broken:
-        lines += ["", "| Case | Promise broken | Call |", "| --- | --- | --- |"]
-        for case, result in results:
-            for promise in result.broken:
-                text = " ".join(promise.split()).replace("|", r"\|")
-                lines.append(f"| {case.number} | {text[:300]} | {described(case)} |")
+        broken = [
+            (case.number, " ".join(promise.split())[:300], described(case))
+            for case, result in results
+            for promise in result.broken
+        ]
+        lines += ["", *markdown_table(("Case", "Promise broken", "Call"), broken)]
     slowest, result = max(results, key=lambda pair: pair[1].seconds)
     lines += ["", f"- {cpu_s / 60:.1f} minutes of one core; the slowest case, {slowest.number}: {result.seconds:.1f} s"]
     return lines + [f"- {line}" for line in software_and_hardware()]

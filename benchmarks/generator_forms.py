@@ -8,6 +8,7 @@ import torch
 
 from audiosr_pipeline.adapters import read_output, with_super_resolution
 from audiosr_pipeline.dsp.resample import resampled_length
+from audiosr_pipeline.tables import markdown_table
 from tests.adapters.cases import CASES
 from tests.conftest import build_tiny_pipeline
 
@@ -79,7 +80,6 @@ def forms_markdown() -> str:
         "--forms`). Returned is the type after super-resolution; what can carry no attributes comes as a class derived "
         "from it.",
         "",
-        f"| {' | '.join(header)} |",
-        f"|{'---|' * len(header)}",
+        *markdown_table(header, form_rows()),
     ]
-    return "\n".join(lines + [f"| {' | '.join(row)} |" for row in form_rows()]) + "\n"
+    return "\n".join(lines) + "\n"

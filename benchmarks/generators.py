@@ -9,10 +9,9 @@ Exit code 1 if a promise is broken or a file was skipped.
 """
 
 import argparse
-import csv
 import sys
 from collections import defaultdict
-from dataclasses import asdict, dataclass
+from dataclasses import astuple, dataclass, fields
 from pathlib import Path
 
 import numpy as np
@@ -23,9 +22,11 @@ from tqdm import tqdm
 
 from audiosr_pipeline import AudioSRPipeline
 from audiosr_pipeline.audio_io import read_audio
+from audiosr_pipeline.csv_files import number_text, write_csv
 from audiosr_pipeline.dsp.cutoff import find_bandwidth
 from audiosr_pipeline.dsp.resample import resample
 from audiosr_pipeline.spectrogram import save_spectrogram_sheet
+from audiosr_pipeline.tables import markdown_table
 from benchmarks.machine import settings_of, software_and_hardware
 
 # Which files in the folder are whose.
@@ -52,6 +53,18 @@ MARGIN_HZ = 250
 SIDE_HZ = 500
 # What is noted, though the model may have generated it so: that the splice adds nothing is tested on known signals.
 NOTED_SPLICE_DB, NOTED_STEP_DB = 3, 10
+COLUMNS = (
+    "Generator",
+    "Files",
+    "Rate (kHz)",
+    "Bandwidth before (kHz)",
+    "Bandwidth after (kHz)",
+    "Low-band error (dB)",
+    "Notch or ridge (dB)",
+    "Step (dB)",
+    "Level change (dB)",
+    "Skipped",
+)
 # A sheet of noise is large as a picture.
 SHEET_COLORS = 96
 
@@ -154,20 +167,13 @@ def level_db(audio: np.ndarray, lowest: float = 0, highest: float = 24_000) -> f
 
 def markdown(rows: list[Row], conditions: list[str]) -> str:
     """The table by generator, whether the promises hold, and what it was made with."""
-    lines = [
-        "# audiosr-mini on the output of generators",
-        "",
-        "| Generator | Files | Rate (kHz) | Bandwidth before (kHz) | Bandwidth after (kHz) | Low-band error (dB) "
-        "| Notch or ridge (dB) | Step (dB) | Level change (dB) | Skipped |",
-        "|---|---|---|---|---|---|---|---|---|---|",
-    ]
     groups = defaultdict(list)
     for row in rows:
         groups[row.generator].append(row)
-    for generator, group in groups.items():
-        cells = [
+    table = [
+        (
             generator,
-            str(len(group)),
+            len(group),
             ", ".join(sorted({f"{row.sampling_rate / 1000:g}" for row in group})),
             spread([row.bandwidth_before / 1000 for row in group]),
             spread([row.bandwidth_after / 1000 for row in group]),
@@ -175,12 +181,16 @@ def markdown(rows: list[Row], conditions: list[str]) -> str:
             spread([row.splice_db for row in group], "+.1f"),
             spread([row.step_db for row in group], "+.1f"),
             spread([row.level_change_db for row in group], "+.2f"),
-            str(sum(row.action != "enhanced" for row in group)),
-        ]
-        lines.append(f"| {' | '.join(cells)} |")
+            sum(row.action != "enhanced" for row in group),
+        )
+        for generator, group in groups.items()
+    ]
     broken = [row for row in rows if row.broken]
     skipped = [row for row in rows if row.action != "enhanced"]
-    lines += [
+    lines = [
+        "# audiosr-mini on the output of generators",
+        "",
+        *markdown_table(COLUMNS, table),
         "",
         "Promises 1 (48 kHz, exact length, finite) and 2 (below the band edge the input's own audio, within "
         f"{LOW_BAND_ERROR_DB} dB) hold on {len(rows) - len(broken)} of {len(rows)} files; {len(skipped)} skipped. "
@@ -208,6 +218,12 @@ def markdown(rows: list[Row], conditions: list[str]) -> str:
 def spread(values: list[float], form: str = ".1f") -> str:
     """Lowest, median and highest."""
     return " / ".join(format(value, form) for value in (min(values), np.median(values), max(values)))
+
+
+def write_rows(rows: list[Row], path: Path) -> None:
+    """One CSV row per file."""
+    cells = ([number_text(cell) if isinstance(cell, float) else cell for cell in astuple(row)] for row in rows)
+    write_csv(path, [[entry.name for entry in fields(Row)], *cells])
 
 
 def draw_sheet(pipe: AudioSRPipeline, files: list[tuple[str, Path]], path: Path) -> None:
@@ -263,12 +279,7 @@ def main() -> int:
     table = markdown(rows, conditions)
     if arguments.output:
         arguments.output.write_text(table, encoding="utf-8")
-        with open(arguments.output.with_suffix(".csv"), "w", newline="", encoding="utf-8") as file:
-            writer = csv.DictWriter(file, list(asdict(rows[0])))
-            writer.writeheader()
-            for row in rows:
-                values = asdict(row).items()
-                writer.writerow({name: f"{value:.6g}" if isinstance(value, float) else value for name, value in values})
+        write_rows(rows, arguments.output.with_suffix(".csv"))
         draw_sheet(pipe, files, arguments.output.with_suffix(".png"))
     print(table)
     return int(any(row.broken or row.action != "enhanced" for row in rows))

@@ -16,6 +16,7 @@ from typing import Any
 import torch
 
 from audiosr_pipeline import AudioSRPipeline
+from audiosr_pipeline.tables import markdown_table
 from benchmarks.machine import software_and_hardware
 from benchmarks.measuring import STEPS, WARM_UP_STEPS, peak_memory, timed
 from benchmarks.reference_environment import KEPT_MEMORY, PACKAGES, make_environment, run_measured
@@ -37,13 +38,17 @@ def reference_speed(environment: Path, scratch: str | None) -> list[str]:
         num_bytes = run_measured(*shim, "save", "--checkpoint", checkpoint)["num_bytes"]
         ours = run_measured(sys.executable, "benchmarks.reference_speed", checkpoint, clip)
         reference = run_measured(*shim, "run", "--checkpoint", checkpoint, "--audio", clip, "--output", computed)
-    lines = ["# Speed beside the published package", "", "| | reference | ours | ratio |", "|---|---|---|---|"]
+    rows = []
     for step in (*STEPS, "all"):
         theirs, own = reference["seconds"][step], ours["seconds"][step]
-        lines.append(f"| {step}, CPU-seconds | {theirs:.1f} | {own:.1f} | {own / theirs:.2f} |")
+        rows.append((f"{step}, CPU-seconds", f"{theirs:.1f}", f"{own:.1f}", f"{own / theirs:.2f}"))
     theirs, own = reference["peak_bytes"] / 1e9, ours["peak_bytes"] / 1e9
-    lines += [
-        f"| peak memory of the process, loading included | {theirs:.1f} GB | {own:.1f} GB | {own / theirs:.2f} |",
+    memory = f"{theirs:.1f} GB", f"{own:.1f} GB", f"{own / theirs:.2f}"
+    rows.append(("peak memory of the process, loading included", *memory))
+    return [
+        "# Speed beside the published package",
+        "",
+        *markdown_table(("", "reference", "ours", "ratio"), rows),
         "",
         f"- {DURATION_S:g} s of `examples/{SPEECH.name}` at 48 kHz, {ours['num_steps']} steps, eta 1, guidance 3.5",
         f"- one thread each; not counted in the seconds: loading, and a run of {WARM_UP_STEPS} steps that goes before, "
@@ -54,7 +59,6 @@ def reference_speed(environment: Path, scratch: str | None) -> list[str]:
         "and never calls (`benchmarks/reference_shim.py`): as published, it takes 0.8 GB more",
         *(f"- {line}" for line in software_and_hardware()),
     ]
-    return lines
 
 
 def measure(checkpoint: str, clip: str) -> dict[str, Any]:

@@ -18,6 +18,7 @@ import torch
 from tqdm import tqdm
 
 from audiosr_pipeline import AudioSRPipeline
+from audiosr_pipeline.tables import markdown_table
 from benchmarks.machine import settings_of, software_and_hardware
 from benchmarks.measuring import STEPS, peak_memory, timed
 from benchmarks.reference_speed import reference_speed
@@ -46,7 +47,7 @@ def speed_table(checkpoint: str) -> list[str]:
     seconds: dict[str, float] = {}
     for name in STEPS:
         setattr(pipe, name, timed(getattr(pipe, name), name, seconds))
-    lines = [f"| Clip | Real-time factor | {' | '.join(STEPS)} |", f"|---|---|{'---|' * len(STEPS)}"]
+    rows = []
     for length in LENGTHS_S:
         for num_channels in (1, 2):
             audio = test_signal(length, num_channels)
@@ -58,10 +59,10 @@ def speed_table(checkpoint: str) -> list[str]:
                 pipe([audio], sampling_rate=SAMPLING_RATE, generator=torch.Generator().manual_seed(0))
                 runs.append((time.perf_counter() - start) / length)
             total = sum(seconds.values())
-            shares = " | ".join(f"{100 * seconds[name] / total:.0f} %" for name in STEPS)
+            shares = (f"{100 * seconds[name] / total:.0f} %" for name in STEPS)
             factor = f"{statistics.median(runs[1:]):.2f} ({min(runs[1:]):.2f}-{max(runs[1:]):.2f})"
-            lines.append(f"| {length:g} s, {'mono' if num_channels == 1 else 'stereo'} | {factor} | {shares} |")
-    lines += ["", f"- {checkpoint}: {settings_of(pipe)}"]
+            rows.append((f"{length:g} s, {'mono' if num_channels == 1 else 'stereo'}", factor, *shares))
+    lines = [*markdown_table(("Clip", "Real-time factor", *STEPS), rows), "", f"- {checkpoint}: {settings_of(pipe)}"]
     lines += [f"- {line}" for line in software_and_hardware()]
     lines += [f"- 16 kHz input, median and range of {REPEATS} runs after a warm-up, loading not counted"]
     return lines

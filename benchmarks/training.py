@@ -16,6 +16,7 @@ from pathlib import Path
 
 import torch
 
+from audiosr_pipeline.tables import markdown_table
 from benchmarks.machine import software_and_hardware
 
 STEPS = (1, 11)
@@ -53,7 +54,7 @@ def main() -> None:
     parser.add_argument("--baselines", action="store_true", help="the baselines instead of AudioSR's parts")
     arguments = parser.parse_args()
     trainer, parts = BASELINES if arguments.baselines else AUDIOSR
-    lines = ["# Training at the published widths", "", "| Part | Seconds per step | Peak memory |", "|---|---|---|"]
+    rows = []
     with tempfile.TemporaryDirectory() as folder:
         for part in parts:
             # The diffusion model needs the autoencoder that was just trained.
@@ -62,8 +63,11 @@ def main() -> None:
                 run(trainer, part, Path(folder, f"{part}-{steps}"), steps, arguments.data, *flags) for steps in STEPS
             ]
             (short, _), (long, peak) = runs
-            lines.append(f"| {part} | {(long - short) / (STEPS[1] - STEPS[0]):.1f} | {peak / 1e9:.1f} GB |")
-    lines += [
+            rows.append((part, f"{(long - short) / (STEPS[1] - STEPS[0]):.1f}", f"{peak / 1e9:.1f} GB"))
+    lines = [
+        "# Training at the published widths",
+        "",
+        *markdown_table(("Part", "Seconds per step", "Peak memory"), rows),
         "",
         f"- `python -m benchmarks.training --data {arguments.data}{' --baselines' * arguments.baselines}`: "
         f"`python -m {' '.join(trainer)} PART --preset paper --batch-size {BATCH_SIZE}`, {STEPS[1]} steps, crops as in "

@@ -27,6 +27,21 @@ class Mean:
     high: float
     num_clips: int
 
+    def text(self, num_clips: int, sign: str = "") -> str:
+        """Mean and interval with two decimals, and the number of clips if it is less than `num_clips`.
+
+        Args:
+            num_clips: How many clips there are.
+            sign: "+" to write the sign of positive numbers, too.
+        """
+        interval = "" if math.isnan(self.low) else f" [{_decimals(self.low, sign)}, {_decimals(self.high, sign)}]"
+        return _decimals(self.value, sign) + interval + (f" n={self.num_clips}" if self.num_clips < num_clips else "")
+
+
+def _decimals(value: float, sign: str) -> str:
+    # Adding zero makes a positive one of what was rounded to a negative zero.
+    return f"{round(value, 2) + 0.0:{sign}.2f}"
+
 
 def bootstrap_means(values: np.ndarray, seed: int = 0, num_resamples: int = NUM_RESAMPLES) -> list[Mean | None]:
     """Means over clips with bootstrap 95 % intervals: clips are drawn with replacement, the same for all columns.

@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import astuple
 
+from audiosr_pipeline.csv_files import number_text
 from audiosr_pipeline.printable import printable
 from audiosr_pipeline.study.figure import NO_DIFFERENCE
 from audiosr_pipeline.study.results import Analysis, Results
@@ -107,12 +108,8 @@ _VOTE_HEADER = (
 )
 
 
-def _number(value: float) -> str:
-    return "" if math.isnan(value) else f"{value:.6g}"
-
-
 def _estimate(estimate: Estimate | None) -> tuple[str, ...]:
-    return ("", "", "") if estimate is None else tuple(map(_number, astuple(estimate)))
+    return ("", "", "") if estimate is None else tuple(map(number_text, astuple(estimate)))
 
 
 def _preferences(exclusions: str, results: Results) -> Iterator[Row]:
@@ -121,10 +118,10 @@ def _preferences(exclusions: str, results: Results) -> Iterator[Row]:
             *(exclusions, one.generator, *one.systems, one.num_listeners, one.num_items, one.num_votes),
             *(text for estimate in (*one.shares, one.net) for text in _estimate(estimate)),
             *(one.over_items.positive, one.over_items.negative, one.over_items.tied),
-            *(_number(one.over_items.p_value), _number(one.p_holm)),
+            *(number_text(one.over_items.p_value), number_text(one.p_holm)),
             *(one.over_listeners.positive, one.over_listeners.negative, one.over_listeners.tied),
-            _number(one.over_listeners.p_value),
-            *map(_number, one.correlations),
+            number_text(one.over_listeners.p_value),
+            *map(number_text, one.correlations),
         )
 
 
@@ -143,14 +140,14 @@ def _items(results: Results) -> Iterator[Row]:
 def _item_qualities(results: Results) -> Iterator[Row]:
     for row in results.items:
         if len(row.systems) == 1:
-            yield row.generator, row.item, *row.systems, sum(row.counts), _number(row.mean_rating)
+            yield row.generator, row.item, *row.systems, sum(row.counts), number_text(row.mean_rating)
 
 
 def _listeners(analysis: Analysis) -> Iterator[Row]:
     for one in analysis.listeners:
         yield (
             *(one.name, "; ".join(one.reasons), one.form, one.device, one.bandwidth_hz, one.num_answers),
-            *(_number(one.median_seconds), *one.identical, *one.lowpassed, one.hasty[0]),
+            *(number_text(one.median_seconds), *one.identical, *one.lowpassed, one.hasty[0]),
         )
 
 

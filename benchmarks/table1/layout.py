@@ -1,6 +1,5 @@
 """What was measured, as Markdown and as CSV."""
 
-import csv
 import math
 import re
 from collections import Counter
@@ -10,8 +9,10 @@ from pathlib import Path
 
 import numpy as np
 
+from audiosr_pipeline.csv_files import number_text, write_csv
 from audiosr_pipeline.evaluate import SAMPLING_RATE
 from audiosr_pipeline.metrics import Mean, bootstrap_means
+from audiosr_pipeline.tables import markdown_table
 from benchmarks.data.demos import MUSIC_DATA, PAGES
 from benchmarks.data.entries import LOWPASSES
 from benchmarks.data.recordings import list_digest
@@ -154,9 +155,9 @@ def markdown(
             return _cell(mean, len(table.clips(column)), "+")
 
         lines += ["", *_of_columns(table, group, difference)]
-    lines += ["", "## Speed", "", f"| System | {SPEED} |", "|---|---|"]
     speeds = {system: table.speed(system, table.columns) for system in table.systems}
-    lines += [f"| {system} | {speed:.3g} |" for system, speed in speeds.items() if not math.isnan(speed)]
+    shown = [(system, f"{speed:.3g}") for system, speed in speeds.items() if not math.isnan(speed)]
+    lines += ["", "## Speed", "", *markdown_table(("System", SPEED), shown)]
     lines += ["", "## How to read it", "", *(f"- {line}" for line in _how_to_read(table))]
     lines += ["", "## Data", "", *(f"- {line}" for line in _data(table))]
     lines += ["", "## Systems", "", *(f"- **{name}**: {systems[name]}" for name in table.systems)]
@@ -173,22 +174,12 @@ def title(column: Column) -> str:
 
 def _cell(mean: Mean | None, num_clips: int, sign: str = "") -> str:
     """Mean and interval; the number of clips if it isn't all."""
-    if mean is None:
-        return "-"
-
-    def number(value: float) -> str:
-        # Adding zero makes a positive one of what was rounded to a negative zero.
-        return f"{round(value, 2) + 0.0:{sign}.2f}"
-
-    interval = "" if math.isnan(mean.low) else f" [{number(mean.low)}, {number(mean.high)}]"
-    return number(mean.value) + interval + (f" n={mean.num_clips}" if mean.num_clips < num_clips else "")
+    return "-" if mean is None else mean.text(num_clips, sign)
 
 
 def _of_columns(table: Table, columns: list[Column], cell: Callable[[str, Column], str]) -> Iterator[str]:
-    yield f"| System | {' | '.join(map(title, columns))} |"
-    yield "|---" * (1 + len(columns)) + "|"
-    for system in table.systems_in(columns):
-        yield f"| {system} | {' | '.join(cell(system, column) for column in columns)} |"
+    rows = ([system, *(cell(system, column) for column in columns)] for system in table.systems_in(columns))
+    return markdown_table(["System", *map(title, columns)], rows)
 
 
 def _of_scores(table: Table, column: Column) -> Iterator[str]:
@@ -196,11 +187,11 @@ def _of_scores(table: Table, column: Column) -> Iterator[str]:
     # Perceptual scores are there if they were asked for.
     known = {LSD_EXACT_BELOW_EDGE}.union(*(row.scores for row in table.clips(column).values()))
     shown = {heading: name for heading, name in OTHER_SCORES.items() if name in known}
-    yield f"| System | {' | '.join(shown)} |"
-    yield "|---" * (1 + len(shown)) + "|"
-    for system in table.systems_in([column]):
-        cells = (_cell(table.mean(system, column, name), num_clips) for name in shown.values())
-        yield f"| {system} | {' | '.join(cells)} |"
+    rows = (
+        [system, *(_cell(table.mean(system, column, name), num_clips) for name in shown.values())]
+        for system in table.systems_in([column])
+    )
+    return markdown_table(["System", *shown], rows)
 
 
 def _how_to_read(table: Table) -> Iterator[str]:
@@ -280,15 +271,9 @@ def write_rows(rows: Sequence[Row], path: Path) -> None:
     """One CSV row per entry and system; scores that are missing or NaN are left empty."""
     settings = "data", "made_with", "cutoff_freq", "clip", "kind", "system", "action", "audio_s", "cpu_s", "cut_samples"
     names = list(dict.fromkeys(name for row in rows for name in row.scores))
-
-    def text(value: object) -> object:
-        if isinstance(value, float):
-            return "" if math.isnan(value) else f"{value:.6g}"
-        return value
-
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        writer.writerow((*settings, *names))
-        for row in rows:
-            values = (*(getattr(row, name) for name in settings), *(row.scores.get(name, math.nan) for name in names))
-            writer.writerow([text(value) for value in values])
+    values = (
+        (*(getattr(row, name) for name in settings), *(row.scores.get(name, math.nan) for name in names))
+        for row in rows
+    )
+    cells = ([number_text(value) if isinstance(value, float) else value for value in row] for row in values)
+    write_csv(path, [(*settings, *names), *cells])
