@@ -156,13 +156,15 @@ def generate_from_another(pipe: AudioSRPipeline, audio: np.ndarray, other: np.nd
     foreign_rows, _, foreign_frames, _ = foreign.mel.shape
     rows, _, frames, _ = prepared.mel.shape
     mel = foreign.mel[torch.arange(rows) % foreign_rows][:, :, torch.arange(frames) % foreign_frames]
+    foreign = replace(prepared, mel=mel)
     condition = pipe.encode(mel)
     generator = torch.Generator().manual_seed(seed)
     pipe.scheduler.set_timesteps(pipe.config.default_num_inference_steps)
     noise = pipe.prepare_latents(condition.shape[2], generator)
     guidance_scale, eta = pipe.config.default_guidance_scale, pipe.config.default_eta
     (latents,) = pipe.denoise([noise], [condition], guidance_scale, eta, [generator])
-    return pipe.replace_low_band(pipe.decode(latents, replace(prepared, mel=mel)), prepared, {}, seed)[0]
+    waveform = pipe.vocode(pipe.adjust(pipe.decode(latents), foreign), foreign)
+    return pipe.replace_low_band(waveform, prepared).audio
 
 
 def add_noise(audio: np.ndarray, cutoff_freq: int, spectrum: np.ndarray, following: bool, seed: int) -> np.ndarray:

@@ -17,7 +17,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from audiosr_pipeline import AudioSRPipeline
-from audiosr_pipeline.pipelines.audiosr import UNCONDITIONAL_LATENT
+from audiosr_pipeline.pipelines.sampling import UNCONDITIONAL_LATENT
 from benchmarks.comparison import Comparison, comparison_table
 from benchmarks.machine import software_and_hardware
 from tests.official import normal, official_shapes, recipe_weight, with_the_rest

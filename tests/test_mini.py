@@ -11,7 +11,7 @@ from audiosr_pipeline import AudioSRPipeline
 from audiosr_pipeline.audio_io import read_audio
 from audiosr_pipeline.dsp.lowpass import lowpass
 from audiosr_pipeline.dsp.resample import resample
-from audiosr_pipeline.pipelines.audiosr import WEIGHTS
+from audiosr_pipeline.pipelines.loading import WEIGHTS
 from tests.signals import speech_like
 
 EXAMPLES = Path(__file__).parents[1] / "examples"

@@ -10,7 +10,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from audiosr_pipeline import AudioSRPipeline
-from audiosr_pipeline.pipelines.audiosr import UNCONDITIONAL_LATENT
+from audiosr_pipeline.pipelines.sampling import UNCONDITIONAL_LATENT
 from tests.official import FIXTURES, SCALE_FACTOR, normal
 
 LATENT_SHAPE = (1, 16, 64, 32)

@@ -9,7 +9,7 @@ from diffusers.utils import logging
 from audiosr_pipeline import AudioSRPipeline
 from audiosr_pipeline.cli.arguments import UsageError
 from audiosr_pipeline.cli.messages import one_line
-from audiosr_pipeline.pipelines.audiosr import WEIGHTS
+from audiosr_pipeline.pipelines.loading import WEIGHTS
 
 HUB_ID = re.compile(r"[\w.-]+/[\w.-]+", re.ASCII)
 

@@ -10,8 +10,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from audiosr_pipeline.dsp.resample import resampled_length
+from audiosr_pipeline.pipelines.inputs import Clip
 from audiosr_pipeline.pipelines.rates import in_short
 
+LOWEST_CUTOFF_FREQ = 1_000.0
 SCHEDULER_PARTS = ("set_timesteps", "scale_model_input", "step", "init_noise_sigma", "alphas_cumprod")
 
 
@@ -27,6 +30,26 @@ def check_num_inference_steps(value: Any) -> None:
     """Raises ValueError unless it is a whole number from 1 on."""
     if not isinstance(value, Integral) or isinstance(value, bool) or value < 1:
         raise ValueError(f"num_inference_steps={in_short(value)}; accepted are whole numbers from 1 on.")
+
+
+def check_clips(clips: list[Clip], cutoff_freq: float | None, sampling_rate: int) -> None:
+    """Raises ValueError if a clip has no sample at a rate in Hz, or the user's cutoff can't be that of all clips."""
+    for index, clip in enumerate(clips):
+        num_samples = clip.audio.shape[-1]
+        if resampled_length(num_samples, clip.sampling_rate, sampling_rate) == 0:
+            raise ValueError(
+                f"audio[{index}] has {num_samples} samples at {clip.sampling_rate} Hz, less than one at "
+                f"{sampling_rate} Hz. Pass a longer clip."
+            )
+    if cutoff_freq is not None:
+        nyquist = min(min(clip.sampling_rate for clip in clips), sampling_rate) / 2
+        check_number(
+            "cutoff_freq",
+            cutoff_freq,
+            lambda value: LOWEST_CUTOFF_FREQ <= value < nyquist,
+            f"frequencies from {LOWEST_CUTOFF_FREQ:.0f} Hz up to, not including, the Nyquist frequency "
+            f"{nyquist:.0f} Hz of the lowest rate passed",
+        )
 
 
 def check_latents(latents: Any, num_clips: int) -> None:

@@ -11,7 +11,7 @@ from torch.nn.functional import avg_pool2d
 
 from audiosr_pipeline.models.feature_extractor import MelFeatureExtractor
 from audiosr_pipeline.models.official import build_official_unet
-from audiosr_pipeline.pipelines.audiosr import UNCONDITIONAL_LATENT
+from audiosr_pipeline.pipelines.sampling import UNCONDITIONAL_LATENT
 from audiosr_pipeline.training.cliff import continue_band
 from audiosr_pipeline.training.dataset import crop_generators, find_recordings
 from audiosr_pipeline.training.degrade import DegradationShares

@@ -26,8 +26,8 @@ from audiosr_pipeline.dsp.resample import resample
 from audiosr_pipeline.dsp.silence import SILENCE_LEVEL
 from audiosr_pipeline.dsp.windows import merge_windows, split_windows
 from audiosr_pipeline.evaluate import named_files, read_at_48_khz
-from audiosr_pipeline.pipelines.audiosr import PreparedClip
 from audiosr_pipeline.pipelines.inputs import Clip, load_clips
+from audiosr_pipeline.pipelines.prepared_clip import PreparedClip
 from benchmarks.baselines.nu_wave import NUWave, sampling_scheduler
 from benchmarks.baselines.nvsr import FRAME_MULTIPLE, NVSRDNN, NVSRResUNet
 
@@ -111,8 +111,7 @@ class MelPredictor(ClipSystem):
     def enhance(self, clip: Clip, generator: torch.Generator | None) -> np.ndarray:
         prepared = self.pipe.preprocess(clip)
         waveform = None if prepared.mel is None else self.pipe.vocode(self.predict(prepared.mel), prepared)
-        joined, _, _ = self.pipe.replace_low_band(waveform, prepared, {}, None)
-        return joined
+        return self.pipe.replace_low_band(waveform, prepared).audio
 
     @torch.no_grad()
     def predict(self, mel: Tensor) -> Tensor:
@@ -150,9 +149,7 @@ class TrueStage(ItemSystem):
     """
 
     def __init__(self, pipe: AudioSRPipeline, through_autoencoder: bool):
-        # The truth needs no one to predict its envelope.
-        self.pipe = AudioSRPipeline(**{**pipe.components, "envelope_predictor": None}, **pipe.parameters)
-        self.pipe.set_progress_bar_config(disable=True)
+        self.pipe = pipe
         self.through_autoencoder = through_autoencoder
 
     def output_of(self, item: Mapping[str, Any]) -> np.ndarray:
@@ -164,11 +161,9 @@ class TrueStage(ItemSystem):
         if prepared.mel is not None:
             mel = _true_mel(self.pipe, prepared, reference)
             if self.through_autoencoder:
-                waveform = self.pipe.decode(self.pipe.encode(mel), prepared)
-            else:
-                waveform = self.pipe.vocode(mel, prepared)
-        joined, _, _ = self.pipe.replace_low_band(waveform, prepared, {}, None)
-        return joined
+                mel = self.pipe.decode(self.pipe.encode(mel))
+            waveform = self.pipe.vocode(mel, prepared)
+        return self.pipe.replace_low_band(waveform, prepared).audio
 
 
 class TrueLevels:
@@ -230,8 +225,8 @@ def _true_mel(pipe: AudioSRPipeline, prepared: PreparedClip, reference: np.ndarr
     assert prepared.mel is not None and prepared.gain is not None and prepared.components is not None
     centred = reference - reference.mean(-1, keepdims=True)
     parts = np.stack([prepared.components.component(centred, row) for row in range(len(prepared.mel))])
-    num_after = prepared.mel.shape[2] * pipe.feature_extractor.hop_length - pipe.margin_samples - parts.shape[-1]
-    true = np.pad(parts, ((0, 0), (pipe.margin_samples, num_after)), "symmetric")
+    num_after = prepared.mel.shape[2] * pipe.feature_extractor.hop_length - pipe.grid.margin_samples - parts.shape[-1]
+    true = np.pad(parts, ((0, 0), (pipe.grid.margin_samples, num_after)), "symmetric")
     apply_gain(true, prepared.gain)
     return pipe.feature_extractor(torch.from_numpy(true))
 

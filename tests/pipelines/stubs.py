@@ -5,7 +5,7 @@ import torch
 from scipy import signal
 from torch import Tensor, nn
 
-from audiosr_pipeline.pipelines.audiosr import MARGIN_FRAMES
+from audiosr_pipeline.pipelines.latent_grid import MARGIN_FRAMES
 from tests.signals import noise
 
 

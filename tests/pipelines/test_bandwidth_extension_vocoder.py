@@ -35,7 +35,7 @@ def test_it_hears_the_low_passed_input_in_the_mel_s_windows(pipeline, monkeypatc
     # Windows of 0.64 s.
     assert len(calls) > 2
     centred = audio - audio.mean(-1, keepdims=True)
-    margin = pipeline.margin_samples
+    margin = pipeline.grid.margin_samples
     expected = np.pad(lowpass(centred, CUTOFF_FREQ), ((0, 0), (margin, margin)))
     apply_gain(expected, pipeline.preprocess(Clip(audio, 48_000, False), CUTOFF_FREQ).gain)
     heard = np.zeros((2, 200_000), np.float32)

@@ -9,7 +9,7 @@ from diffusers import DiffusionPipeline
 from safetensors.torch import load_file, save_file
 
 from audiosr_pipeline import AudioSRPipeline
-from audiosr_pipeline.pipelines import audiosr
+from audiosr_pipeline.pipelines import loading
 from tests.conftest import build_tiny_pipeline
 from tests.official import recipe_checkpoint
 from tests.pipelines.official_classes import build_official_pipeline
@@ -144,8 +144,8 @@ def test_plain_diffusers_takes_no_bin_that_lacks_tensors_for_a_whole_one_beside_
 @pytest.mark.parametrize("whole", [build_tiny_pipeline], indirect=True, ids=["mini"])
 @pytest.mark.parametrize("kind", ["missing", "unknown", "shape", "nan"])
 def test_so_are_the_models_of_the_package(folder, kind, monkeypatch):
-    monkeypatch.setattr(audiosr, "WEIGHTS", folder.parent)
-    monkeypatch.setattr(audiosr, "BASE", "model")
+    monkeypatch.setattr(loading, "WEIGHTS", folder.parent)
+    monkeypatch.setattr(loading, "BASE", "model")
     shutil.copytree(folder / "unet", folder.parent / "fine-tuned" / "unet")
     name = damage(folder.parent / "fine-tuned", "unet", kind)
     assert AudioSRPipeline.from_pretrained("model").unet is not None

@@ -138,7 +138,7 @@ def test_what_cannot_be_replaced_without_a_trace_stays_and_is_reported():
 
 def as_the_networks_see_it(audio: np.ndarray, pipe, prepared) -> np.ndarray:
     """With margins, which are silent here, and at the gain of a prepared clip."""
-    padded = np.pad(audio, ((0, 0), (pipe.margin_samples, pipe.margin_samples)))
+    padded = np.pad(audio, ((0, 0), (pipe.grid.margin_samples, pipe.grid.margin_samples)))
     apply_gain(padded, prepared.gain)
     return padded
 
@@ -148,7 +148,9 @@ def error_spectrum_of_a_perfect_generator(truth: np.ndarray, audio: np.ndarray, 
     pipe = build_tiny_pipeline(default_num_inference_steps=1, window_s=5.12)
     (clip,) = load_clips([audio], sampling_rate)
     pipe.vocoder = Playback(
-        as_the_networks_see_it(truth, pipe, pipe.preprocess(clip))[:, pipe.margin_samples : -pipe.margin_samples]
+        as_the_networks_see_it(truth, pipe, pipe.preprocess(clip))[
+            :, pipe.grid.margin_samples : -pipe.grid.margin_samples
+        ]
     )
     out = pipe([audio], sampling_rate)
     both = np.stack([truth[0], out.audios[0, 0]]).astype(np.float64)

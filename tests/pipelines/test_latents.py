@@ -29,10 +29,10 @@ def test_decoded_they_are_the_audio(pipeline):
     expected = pipeline(audio, 16_000, generator=seeded())
     out = latents_of(pipeline, audio, generator=seeded())
     prepared = pipeline.preprocess(load_clips(audio, 16_000)[0])
-    waveform = pipeline.decode(out.audios[0], prepared)
-    joined, generated, _ = pipeline.replace_low_band(waveform, prepared, {}, None)
-    assert_same(joined, expected.audios[0])
-    assert_same(generated, expected.generated[0])
+    waveform = pipeline.vocode(pipeline.adjust(pipeline.decode(out.audios[0]), prepared), prepared)
+    result = pipeline.replace_low_band(waveform, prepared)
+    assert_same(result.audio, expected.audios[0])
+    assert_same(result.new_band, expected.generated[0])
 
 
 def test_they_are_what_the_last_callback_saw(pipeline):

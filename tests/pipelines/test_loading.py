@@ -15,7 +15,7 @@ from diffusers import DiffusionPipeline, EulerDiscreteScheduler
 
 from audiosr_pipeline import AudioSRPipeline
 from audiosr_pipeline.models.vocoder import ISTFTVocoder
-from audiosr_pipeline.pipelines import audiosr
+from audiosr_pipeline.pipelines import loading
 from tests.conftest import build_tiny_pipeline
 from tests.pipelines.official_classes import build_official_pipeline
 from tests.pipelines.stubs import assert_same, new_band
@@ -158,13 +158,13 @@ def test_from_pipe_shares_the_networks_and_keeps_the_settings(folder, expected):
     loaded = AudioSRPipeline.from_pretrained(folder)
     pipe = AudioSRPipeline.from_pipe(loaded)
     assert all(getattr(pipe, name) is getattr(loaded, name) for name in NETWORKS)
-    assert pipe.parameters == loaded.parameters and pipe.window_frames == loaded.window_frames
+    assert pipe.parameters == loaded.parameters and pipe.grid == loaded.grid
     assert_same(new_band(pipe), expected)
     assert pipe(AUDIO, 16_000).reports[0].model == "tiny"
     other = AudioSRPipeline.from_pipe(loaded, window_s=2.56, default_num_inference_steps=1)
     assert other.parameters == loaded.parameters | {"window_s": 2.56, "default_num_inference_steps": 1}
     # But for the margins.
-    assert other.window_frames - 2 == 2 * (loaded.window_frames - 2)
+    assert other.grid.window_frames - 2 == 2 * (loaded.grid.window_frames - 2)
 
 
 @only_mini
@@ -255,7 +255,7 @@ def bundled(folder, tmp_path, monkeypatch):
     pipe = AudioSRPipeline.from_pretrained(folder)
     pipe.register_to_config(default_num_inference_steps=7)
     pipe.save_pretrained(tmp_path / "weights" / "bundled-model")
-    monkeypatch.setattr(audiosr, "WEIGHTS", tmp_path / "weights")
+    monkeypatch.setattr(loading, "WEIGHTS", tmp_path / "weights")
     (tmp_path / "elsewhere").mkdir()
     monkeypatch.chdir(tmp_path / "elsewhere")
 
@@ -271,7 +271,7 @@ def test_a_bundled_model_is_loaded_by_its_name(bundled):
 @pytest.fixture
 def fine_tuned(bundled, tmp_path, monkeypatch):
     """A second model of that package, which has a UNet alone: the state dict that it holds."""
-    monkeypatch.setattr(audiosr, "BASE", "bundled-model")
+    monkeypatch.setattr(loading, "BASE", "bundled-model")
     unet = AudioSRPipeline.from_pretrained("bundled-model").unet
     with torch.no_grad():
         for parameter in unet.parameters():

@@ -45,10 +45,10 @@ def spectral_change(audio: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 def borders(pipe, num_samples: int) -> np.ndarray:
     """Centres of the cross-fades in samples."""
-    multiple = pipe.frame_multiple * pipe.frame_samples
-    num_frames = -(-num_samples // multiple) * pipe.frame_multiple
-    windows = pipe._windows(num_frames)
-    return np.array([window.fade_in for window in windows[1:]]) * pipe.frame_samples
+    multiple = pipe.grid.multiple * pipe.grid.frame_samples
+    num_frames = -(-num_samples // multiple) * pipe.grid.multiple
+    windows = pipe.grid.windows(num_frames)
+    return np.array([window.fade_in for window in windows[1:]]) * pipe.grid.frame_samples
 
 
 @pytest.mark.parametrize("name", MATERIAL)
@@ -60,7 +60,7 @@ def test_no_seam_can_be_found(name):
     assert len(centres) >= 8
     for result in (out.audios[0], out.generated[0]):
         times, change = spectral_change(result)
-        near = np.abs(times[:, None] - centres).min(1) < pipe.frame_samples * 4
+        near = np.abs(times[:, None] - centres).min(1) < pipe.grid.frame_samples * 4
         # Clips begin and end with a fade.
         inside = (times > 4_800) & (times < len(result) - 4_800)
         elsewhere = np.sort(change[inside & ~near])

@@ -82,7 +82,7 @@ def test_one_cutoff_and_one_gain_for_all_channels(tiny_pipeline):
     prepared = tiny_pipeline.preprocess(Clip(np.concatenate([narrow, wide]), 48_000, False))
     assert prepared.inspection.bandwidth == pytest.approx(9_000, abs=100)
     # The louder channel comes to a peak of 0.5; 10 % for peaks that are rarer than noise's.
-    scaled = np.pad(prepared.audio, ((0, 0), (tiny_pipeline.margin_samples, tiny_pipeline.margin_samples)))
+    scaled = np.pad(prepared.audio, ((0, 0), (tiny_pipeline.grid.margin_samples, tiny_pipeline.grid.margin_samples)))
     apply_gain(scaled, prepared.gain)
     assert np.abs(scaled).max() == pytest.approx(0.5, rel=0.1)
     # So the difference in level between the channels is there in what the networks see: a factor of 4 is log 4.

@@ -12,7 +12,7 @@ from diffusers import DDIMScheduler
 from torch import nn
 
 from audiosr_pipeline.models.feature_extractor import MelFeatureExtractor
-from audiosr_pipeline.pipelines.audiosr import UNCONDITIONAL_LATENT
+from audiosr_pipeline.pipelines.sampling import UNCONDITIONAL_LATENT
 from audiosr_pipeline.training import ldm
 from audiosr_pipeline.training.cliff import continue_band
 from audiosr_pipeline.training.dataset import draw_validation_crops, find_recordings
