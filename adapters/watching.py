@@ -32,28 +32,29 @@ import numpy as np
 import torch
 from torch import nn
 
+from audiosr_pipeline.audio_io import looks_like_file
+
 # 16 ms at 16 kHz; below, it must look like sound, too.
 FEWEST_SAMPLES, FEWEST_ALIKE = 256, 64
 MOST_ROWS = 32
 WIDEST_EMBEDDING = 8_192
 # 10 ms of 16-bit samples at 16 kHz; hashes and keys are shorter.
 FEWEST_BYTES = 320
-# WAV, FLAC, Ogg, MP3 with a tag, AIFF, AU, CAF, Matroska.
-AUDIO_HEADS = (b"RIFF", b"RIFX", b"RF64", b"fLaC", b"OggS", b"ID3", b"FORM", b".snd", b"caff", b"\x1aE\xdf\xa3")
 # PNG, JPEG, GIF, zip and so numpy's and torch's files, gzip, zstd, PDF, pickles, an array of numpy, text of 16 bit.
 OTHER_HEADS = (
-    *(
-        b"\x89PNG",
-        b"\xff\xd8\xff",
-        b"GIF8",
-        b"PK\x03\x04",
-        b"\x1f\x8b",
-        b"(\xb5/\xfd",
-        b"%PDF",
-        b"\x80\x03",
-        b"\x80\x04",
-    ),
-    *(b"\x80\x05", b"\x93NUMPY", b"\xff\xfe", b"\xfe\xff"),
+    b"\x89PNG",
+    b"\xff\xd8\xff",
+    b"GIF8",
+    b"PK\x03\x04",
+    b"\x1f\x8b",
+    b"(\xb5/\xfd",
+    b"%PDF",
+    b"\x80\x03",
+    b"\x80\x04",
+    b"\x80\x05",
+    b"\x93NUMPY",
+    b"\xff\xfe",
+    b"\xfe\xff",
 )
 HEAD_LENGTH = 4_096
 # Kept as properties, which aren't among an object's own attributes.
@@ -210,7 +211,7 @@ def _is_encoded(head: bytes, num_bytes: int) -> bool:
     """Whether bytes that begin so are of audio, as a file or bare."""
     if head.startswith(OTHER_HEADS) or head[8:12] == b"WEBP":
         return False
-    if head.startswith(AUDIO_HEADS) or head[4:8] == b"ftyp":
+    if looks_like_file(head):
         return True
     # A character may be cut in two at the end.
     text = head.decode("utf-8", errors="ignore")

@@ -32,7 +32,7 @@ MAY_IMPORT = {
     "evaluate": {"writing", "csv_files", "tables", "audio_io", "dsp", "metrics"},
     "evaluation_figure": {"writing", "audio_io", "metrics", "evaluate"},
     "pipelines": {"dsp", "models", "convert", "audio_io"},
-    "adapters": {"dsp", "models", "pipelines"},
+    "adapters": {"dsp", "models", "pipelines", "audio_io"},
     "training": {"dsp", "models", "metrics", "pipelines", "writing", "csv_files", "audio_io"},
     "study": {"dsp", "metrics", "pipelines", "adapters", "writing", "csv_files", "printable", "audio_io", "evaluate"},
 }

@@ -11,6 +11,7 @@ from audiosr_pipeline.audio_io.reading import (
     read_segment,
     sample_format,
 )
+from audiosr_pipeline.audio_io.signatures import looks_like_file
 from audiosr_pipeline.audio_io.writing import (
     check_subtype,
     fitting_gain,
@@ -32,6 +33,7 @@ __all__ = [
     "fitting_gain",
     "is_narrower",
     "kept_subtype",
+    "looks_like_file",
     "not_files",
     "other_files",
     "read_audio",

@@ -55,6 +55,14 @@ def begins_file(head: bytes) -> bool:
     return head.startswith(BEGINNINGS) or head[8:12] in FORMS.get(head[:4], ()) or head[4:8] == b"ftyp"
 
 
+def looks_like_file(head: bytes) -> bool:
+    """Whether bytes, be they all or the first dozen, are of an audio file or a video, damaged or tagged ones too.
+
+    They begin as samples hardly do. Bare MPEG frames aren't told from samples.
+    """
+    return head.startswith((*BEGINNINGS, *FORMS, b"ID3")) or head[4:8] == b"ftyp"
+
+
 def begins_at(file: Window, position: int) -> bool:
     """Whether an audio file or a video, MPEG audio among them, begins at a position, with or without ID3 tags."""
     head = read_at(file, after_id3(file, position), TWO_FRAMES)

@@ -11,13 +11,11 @@ from typing import Any
 import numpy as np
 import torch
 
-from audiosr_pipeline.audio_io import AudioFileError, read_audio
+from audiosr_pipeline.audio_io import AudioFileError, looks_like_file, read_audio
 from audiosr_pipeline.pipelines.rates import RATE_NAMES, agreed_rate
 
 # transformers and datasets say `audio` and `array`, ComfyUI and torchaudio's users `waveform`.
 AUDIO_KEYS = ("audio", "array", "waveform")
-# What files begin with that no samples do: WAV, FLAC, Ogg, MP3 with a tag, AIFF.
-FILE_HEADS = (b"RIFF", b"RF64", b"fLaC", b"OggS", b"ID3", b"FORM")
 
 
 @dataclass(frozen=True)
@@ -163,7 +161,7 @@ def _bytes_in_array(value: Any) -> bytes | None:
     if not is_flat or value.dtype not in (np.uint8, torch.uint8) or getattr(value, "is_meta", False):
         return None
     encoded = np.asarray(value.cpu() if isinstance(value, torch.Tensor) else value).tobytes()
-    return encoded if encoded.startswith(FILE_HEADS) else None
+    return encoded if looks_like_file(encoded) else None
 
 
 def _in_file(value: Any, sampling_rate: Any, name: str) -> Form:

@@ -8,7 +8,15 @@ import numpy as np
 import pytest
 import soundfile
 
-from audiosr_pipeline.audio_io import AudioFileError, audio_length, audio_notes, read_audio, read_segment, write_audio
+from audiosr_pipeline.audio_io import (
+    AudioFileError,
+    audio_length,
+    audio_notes,
+    looks_like_file,
+    read_audio,
+    read_segment,
+    write_audio,
+)
 from tests.audio_io.encode import sweep
 
 
@@ -209,3 +217,11 @@ def test_two_files_one_behind_the_other_are_no_file(tmp_path, audio_format):
     path.write_bytes(2 * path.read_bytes())
     with pytest.raises(AudioFileError, match="another file stands behind its samples"):
         read_audio(path)
+
+
+@pytest.mark.parametrize(
+    "head",
+    [b"RIFF\0\0\0\0junk", b"RIFX", b"FORM", b"ID3\3\0\0", b"OggS\0\2", b"fLaC\0\0\0\x22", b"\0\0\0\x20ftypM4A "],
+)
+def test_bytes_of_files_look_like_files_damaged_or_not(head):
+    assert looks_like_file(head) and not looks_like_file(b"\0\0" + head)
