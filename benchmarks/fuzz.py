@@ -36,7 +36,7 @@ MINI_EVERY = 400
 TINY_SETTINGS: tuple[dict[str, Any], ...] = (
     {"envelope_predictor": None},
     {},
-    {"level_patch": 5, "level_predictions": 2, "detail_gain": 1.2, "default_eta": 1.0},
+    {"default_eta": 1.0},
     {"default_guidance_scale": 2.0, "window_s": 0.64},
 )
 # Every so many cases, the call is made again, or its first clip by itself.

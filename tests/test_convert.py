@@ -428,10 +428,6 @@ def test_convert_writes_a_folder_that_loads(official_checkpoint, folder, capsys)
         "default_guidance_scale": 3.5,
         "default_eta": 1.0,
         "window_s": 10.24,
-        "level_patch": 0,
-        "level_predictions": 1,
-        "level_guidance": 1.0,
-        "detail_gain": 1.0,
     }
     assert Path("out/pipeline.py").is_file() and not list(Path("out").rglob("*.bin"))
     pipe = AudioSRPipeline.from_pretrained("out")

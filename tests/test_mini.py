@@ -55,15 +55,6 @@ def test_the_one_for_speech_makes_another_new_band(mini, speech):
     assert not np.allclose(general.generated, fine_tuned.generated, atol=1e-4)
 
 
-def test_the_one_for_speech_has_settings_of_its_own_that_can_be_changed(mini, tmp_path):
-    pipe = AudioSRPipeline.from_pretrained("audiosr-mini-speech")
-    assert (mini.config.detail_gain, pipe.config.detail_gain) == (1.2, 1.05)
-    assert mini.envelope_predictor is not None and pipe.envelope_predictor is not None
-    pipe.save_pretrained(tmp_path)
-    assert AudioSRPipeline.from_pretrained(tmp_path).config.detail_gain == 1.05
-    assert AudioSRPipeline.from_pretrained("audiosr-mini-speech", detail_gain=1.0).config.detail_gain == 1.0
-
-
 def test_it_adds_highs_and_leaves_the_lows(mini, speech):
     out = mini([speech], sampling_rate=22_050, generator=torch.Generator().manual_seed(0))
     report = out.reports[0]

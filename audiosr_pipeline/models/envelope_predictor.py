@@ -5,6 +5,7 @@ from diffusers import ConfigMixin, ModelMixin
 from diffusers.configuration_utils import register_to_config
 from torch import Tensor, nn
 
+from audiosr_pipeline.dsp.envelope import EnvelopeAdjustment
 from audiosr_pipeline.models.vocoder import ConvNeXtBlock
 
 # What the network predicts has about zero mean and unit variance: the mean is so far below the input's level, and the
@@ -27,6 +28,11 @@ class EnvelopePredictor(ModelMixin, ConfigMixin):
         intermediate_size: Channels inside a block.
         dilations: Of the blocks, in frames; each convolution has seven taps.
         level_frames: Frames that the input's level is averaged over: odd.
+        adjustment: Fields of `EnvelopeAdjustment` that differ from its defaults: how a generated envelope is to follow
+            what the network predicts.
+
+    Raises:
+        TypeError: If `adjustment` has an unknown field.
     """
 
     @register_to_config
@@ -38,8 +44,10 @@ class EnvelopePredictor(ModelMixin, ConfigMixin):
         intermediate_size: int = 576,
         dilations: tuple[int, ...] = (1, 2, 4, 8, 16, 1),
         level_frames: int = 129,
+        adjustment: dict[str, float] | None = None,
     ):
         super().__init__()
+        self.adjustment = EnvelopeAdjustment(**(adjustment or {}))
         # Levels, which bins are known, and how far below the input's level the floor is.
         self.project_in = nn.Linear(2 * n_mels + 1, hidden_size)
         self.norm_in = nn.LayerNorm(hidden_size)

@@ -1,6 +1,5 @@
 """AudioSR (arXiv:2309.07314) as a diffusers pipeline."""
 
-import math
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -12,8 +11,7 @@ from diffusers.pipelines.pipeline_loading_utils import LOADABLE_CLASSES
 from torch import Tensor
 from transformers import SpeechT5HifiGan
 
-from audiosr_pipeline.dsp.adjust_envelope import adjust_envelope
-from audiosr_pipeline.dsp.envelope import limit_fall, limit_rise, match_splice
+from audiosr_pipeline.dsp.envelope import adjust_envelope, limit_fall, limit_rise, match_splice
 from audiosr_pipeline.dsp.low_band import num_low_mels, replace_low_mel
 from audiosr_pipeline.dsp.normalization import apply_gain
 from audiosr_pipeline.dsp.temporal_envelope import follow_envelope
@@ -31,7 +29,6 @@ from audiosr_pipeline.pipelines.checks import (
     is_finite,
     set_timesteps,
 )
-from audiosr_pipeline.pipelines.expected_level import ExpectedLevel
 from audiosr_pipeline.pipelines.generators import copy_generator, generators_per_clip, seeds_of
 from audiosr_pipeline.pipelines.inputs import Clip, load_clips
 from audiosr_pipeline.pipelines.latent_grid import LatentGrid
@@ -80,19 +77,9 @@ class AudioSRPipeline(LoadablePipeline):
         default_eta: Eta where a call names none and the scheduler has a use for it.
         window_s: Length of the longest clip that the networks see whole, and about that of the windows in which they
             see longer ones, in seconds.
-        level_patch: Side in latents of the patches in which the result's mean follows the UNet's first prediction: odd,
-            or 0 for what the scheduler ends with, as published. The first prediction is made from noise alone, so it
-            is the expected level; few steps of a small UNet wander about it, audible in steady sounds.
-        level_predictions: First predictions whose mean gives the level, from pairs of a noise and its opposite. One
-            should not depend on the noise, but a small UNet's does.
-        level_guidance: Factor of the guidance scale in the first step, above 0. What is expected varies less than what
-            comes: an expected fricative is too weak and an expected pause too loud. A factor above 1 makes up for that.
-        detail_gain: Factor, above 0, of what differs from that level in the result: few steps of a small UNet make too
-            little of it.
 
     Raises:
-        ValueError: If `level_patch` is neither odd nor 0, `level_predictions` below 1, or `level_guidance` or
-            `detail_gain` not above 0.
+        ValueError: If `default_eta` isn't 0 to 1, or `window_s` not above 0.
     """
 
     model_cpu_offload_seq = "unet->vae->envelope_predictor->vocoder"
@@ -112,18 +99,7 @@ class AudioSRPipeline(LoadablePipeline):
         default_guidance_scale: float = 3.5,
         default_eta: float = 1.0,
         window_s: float = 10.24,
-        level_patch: int = 0,
-        level_predictions: int = 1,
-        level_guidance: float = 1.0,
-        detail_gain: float = 1.0,
     ):
-        if level_patch < 0 or (level_patch and level_patch % 2 == 0):
-            raise ValueError(f"level_patch={level_patch}; accepted are 0 (none) and odd numbers of latents.")
-        if level_predictions < 1:
-            raise ValueError(f"level_predictions={level_predictions}; accepted are whole numbers from 1 on.")
-        for name, factor in (("level_guidance", level_guidance), ("detail_gain", detail_gain)):
-            if not 0 < factor < math.inf:
-                raise ValueError(f"{name}={factor}; accepted are numbers above 0, 1 changes nothing.")
         check_number("default_eta", default_eta, lambda value: 0 <= value <= 1, "0 to 1")
         check_number("window_s", window_s, lambda value: value > 0, "seconds above 0")
         super().__init__()
@@ -140,10 +116,6 @@ class AudioSRPipeline(LoadablePipeline):
             default_guidance_scale=default_guidance_scale,
             default_eta=default_eta,
             window_s=window_s,
-            level_patch=level_patch,
-            level_predictions=level_predictions,
-            level_guidance=level_guidance,
-            detail_gain=detail_gain,
         )
         check_finite_weights(self.components)
         self._interrupt = False
@@ -390,8 +362,7 @@ class AudioSRPipeline(LoadablePipeline):
         """Runs the scheduler from noise to latents, for clips of equal latent length.
 
         A clip's channels share its noise, so no panning is invented. The UNet sees windows; its predictions are merged
-        before each of the scheduler's steps. The result's level is the first predictions' (`level_patch`), its detail
-        the scheduler's, times `detail_gain`.
+        before each of the scheduler's steps.
 
         Args:
             noise: One tensor per clip, see `prepare_latents`.
@@ -418,19 +389,10 @@ class AudioSRPipeline(LoadablePipeline):
         self._guidance_scale, self._num_timesteps = guidance_scale, len(self.scheduler.timesteps)
         windows = self.grid.windows(latents.shape[2])
         without = torch.full_like(condition[:1, :, :1], UNCONDITIONAL_LATENT * self.vae.config.scaling_factor)
-        level = ExpectedLevel(self.config.level_patch, self.config.level_predictions, self.config.detail_gain)
-        expected: list[Tensor] = []
 
-        def predict(scaled: Tensor, timestep: Tensor, step: int) -> Tensor:
-            scale = self.guidance_scale * (1 if step else self.config.level_guidance)
-
-            def velocity(values: Tensor, at: Tensor) -> Tensor:
-                return velocity_in_windows(self.unet, values, condition, at, scale, without, windows, progress)
-
-            predicted = velocity(scaled, timestep)
-            if step == 0 and level.patch:
-                expected.append(level.expected(velocity, self.scheduler, latents, predicted, timestep, rows))
-            return predicted
+        def predict(scaled: Tensor, timestep: Tensor) -> Tensor:
+            scale = self.guidance_scale
+            return velocity_in_windows(self.unet, scaled, condition, timestep, scale, without, windows, progress)
 
         def after_step(step: int, timestep: Tensor, current: Tensor) -> Tensor:
             if callback_on_step_end is None:
@@ -438,14 +400,11 @@ class AudioSRPipeline(LoadablePipeline):
             tensors = {"latents": current} if "latents" in (callback_on_step_end_tensor_inputs or ()) else {}
             return changed_latents(callback_on_step_end(self, step, timestep, tensors), current)
 
-        num_calls = self._num_timesteps + (level.predictions - 1 if level.patch else 0)
-        with self.progress_bar(total=num_calls * len(windows)) as progress:
+        with self.progress_bar(total=self._num_timesteps * len(windows)) as progress:
             try:
                 denoised = denoise(predict, self.scheduler, latents, eta, rows, after_step, lambda: self.interrupt)
             except NotFiniteError as error:
                 raise ValueError(self._no_audio(str(error), self.unet.dtype, self.guidance_scale)) from error
-        if expected and not self.interrupt:
-            denoised = level.applied(denoised, expected[0])
         first_rows = np.cumsum([0, *num_rows[:-1]])
         for clip_generator, row in zip(generators, first_rows, strict=True):
             clip_generator.set_state(rows[row].get_state())
@@ -476,7 +435,7 @@ class AudioSRPipeline(LoadablePipeline):
         assert prepared.mel is not None
         edge = prepared.inspection.cutoff_freq, self.feature_extractor.mel_edges
         if self.envelope_predictor is not None:
-            adjust_envelope(mel, self.expect(prepared.mel, edge[0]), *edge)
+            adjust_envelope(mel, self.expect(prepared.mel, edge[0]), *edge, self.envelope_predictor.adjustment)
         limit_rise(mel, prepared.mel, *edge)
         match_splice(mel, prepared.mel, *edge)
         limit_fall(mel, *edge)

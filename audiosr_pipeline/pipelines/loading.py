@@ -25,6 +25,8 @@ logger = logging.getLogger(__name__)
 WEIGHTS = Path(__file__).parents[1] / "weights"
 # What the fine-tuned models of the package share.
 BASE = "audiosr-mini"
+# What only unreleased versions had.
+OBSOLETE = {"level_patch", "level_predictions", "level_guidance", "detail_gain"}
 # Networks whose files were compared with them when they were loaded. What is done to them later is the user's affair.
 _CHECKED: WeakSet[torch.nn.Module] = WeakSet()
 PIPELINE_FILE = '''"""Lets `DiffusionPipeline.from_pretrained(folder, custom_pipeline=folder, ...)` find the class."""
@@ -45,7 +47,7 @@ class LoadablePipeline(DiffusionPipeline):
 
         Raises:
             ValueError: If a network's file lacks tensors, holds unknown ones, or such as are NaN or infinite, or of
-                other shapes; the message names them.
+                other shapes; the message names them. If the folder was written by a version before 0.1.0.
         """
         name = str(pretrained_model_name_or_path)
         own = WEIGHTS / name
@@ -53,11 +55,8 @@ class LoadablePipeline(DiffusionPipeline):
             return cls._load(name, **kwargs)
         if (own / "model_index.json").is_file():
             return cls._load(str(own), **kwargs)
-        # Fine-tuned: the UNet's weights are its own, and some settings. Copied in, the weights take the dtype and the
-        # device asked for.
-        file = own / "settings.json"
-        settings = json.loads(file.read_text()) if file.is_file() else {}
-        pipe = cls._load(str(WEIGHTS / BASE), **{**settings, **kwargs})
+        # Fine-tuned: the UNet's weights are its own. Copied in, they take the dtype and the device asked for.
+        pipe = cls._load(str(WEIGHTS / BASE), **kwargs)
         if "unet" not in kwargs:
             load_unet_weights(pipe.unet, own / "unet" / SAFETENSORS_WEIGHTS_NAME)
             check_finite_weights({"unet": pipe.unet})
@@ -67,6 +66,12 @@ class LoadablePipeline(DiffusionPipeline):
     @classmethod
     def _load(cls, name: str, **kwargs: Any) -> Self:
         """`DiffusionPipeline.from_pretrained`, with the errors of `from_pretrained`."""
+        index = Path(name) / "model_index.json"
+        if index.is_file() and (found := sorted(OBSOLETE & json.loads(index.read_text()).keys())):
+            raise ValueError(
+                f"{index}: {', '.join(found)} are settings of a version before 0.1.0, which this one hasn't. Remove "
+                "them to load the model without; its results are others then."
+            )
         chosen = {"variant": kwargs.get("variant"), "use_safetensors": kwargs.get("use_safetensors")}
         try:
             pipe = super().from_pretrained(name, **kwargs)

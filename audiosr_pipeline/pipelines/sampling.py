@@ -102,7 +102,7 @@ def velocity_in_windows(
 
 
 def denoise(
-    predict: Callable[[Tensor, Tensor, int], Tensor],
+    predict: Callable[[Tensor, Tensor], Tensor],
     scheduler: Any,
     latents: Tensor,
     eta: float,
@@ -113,7 +113,7 @@ def denoise(
     """Runs a scheduler's steps.
 
     Args:
-        predict: Gives the velocity of scaled latents at a timestep in the step of a number.
+        predict: Gives the velocity of scaled latents at a timestep.
         scheduler: Its timesteps are set.
         latents: The noise `(rows, ...)`.
         eta: For schedulers that take it.
@@ -137,7 +137,7 @@ def denoise(
         if is_interrupted():
             break
         model_input = scheduler.scale_model_input(latents, timestep)
-        velocity = predict(model_input, timestep, step)
+        velocity = predict(model_input, timestep)
         latents = scheduler.step(velocity, timestep, latents, **arguments, return_dict=False)[0]
         if not is_finite(latents):
             if is_finite(model_input) and not is_finite(velocity):

@@ -23,7 +23,7 @@ class AssemblySettings:
 
     presets: ClassVar[dict[str, dict[str, Any]]] = {
         "mini": {},
-        "paper": {"num_inference_steps": 50, "guidance_scale": 3.5, "window_s": 5.12, "level_patch": 0},
+        "paper": {"num_inference_steps": 50, "guidance_scale": 3.5, "window_s": 5.12},
     }
 
     vae: str = setting("runs/vae/best", "folder of the trained autoencoder")
@@ -35,10 +35,6 @@ class AssemblySettings:
     guidance_scale: float = setting(1.0, "weight of the guidance")
     eta: float = setting(1.0, "noise added in each step, 0 to 1")
     window_s: float = setting(10.24, "what the UNet sees at a time, in seconds; its training's crops may be shorter")
-    level_patch: int = setting(5, "side in latents of the patches whose mean is the first prediction's; 0: none")
-    level_predictions: int = setting(2, "first predictions whose mean that is")
-    level_guidance: float = setting(1.0, "factor of the guidance scale in the first step")
-    detail_gain: float = setting(1.2, "factor of what differs from that mean")
 
 
 def assemble(settings: AssemblySettings) -> None:
@@ -62,10 +58,6 @@ def assemble(settings: AssemblySettings) -> None:
             default_guidance_scale=settings.guidance_scale,
             default_eta=settings.eta,
             window_s=settings.window_s,
-            level_patch=settings.level_patch,
-            level_predictions=settings.level_predictions,
-            level_guidance=settings.level_guidance,
-            detail_gain=settings.detail_gain,
         )
         with saving(settings.output):
             pipe.save_pretrained(folder)

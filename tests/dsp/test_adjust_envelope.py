@@ -4,26 +4,21 @@ import pytest
 import torch
 from torch import Tensor
 
-from audiosr_pipeline.dsp.adjust_envelope import (
-    DETAIL_GAIN,
-    EXPECTED_OFFSET,
-    EXPECTED_REST,
-    GENERATED_REST,
-    SHARE,
-    adjust_envelope,
-)
+from audiosr_pipeline.dsp.envelope import DB_PER_NEPER, EnvelopeAdjustment, adjust_envelope
 from audiosr_pipeline.dsp.low_band import num_low_mels
 from audiosr_pipeline.models.feature_extractor import MelFeatureExtractor
 
 CUTOFF_FREQ = 4_000
 EDGES = MelFeatureExtractor().mel_edges
 LOW = num_low_mels(CUTOFF_FREQ, EDGES)
+SETTINGS = EnvelopeAdjustment()
+SHARE = SETTINGS.steady_share
 
 
 def adjusted(mel: Tensor, expected: Tensor, cutoff_freq: float = CUTOFF_FREQ) -> Tensor:
     mel = mel.clone()
     # What is expected is made up for being too low.
-    adjust_envelope(mel, expected - EXPECTED_OFFSET, cutoff_freq, EDGES)
+    adjust_envelope(mel, expected - SETTINGS.offset_db / DB_PER_NEPER, cutoff_freq, EDGES, SETTINGS)
     return mel
 
 
@@ -58,7 +53,9 @@ def test_a_stroke_of_one_frame_comes_through_at_its_time(which, share):
     assert torch.allclose(result[:150], torch.tensor(-5.0), atol=1e-4)
 
 
-@pytest.mark.parametrize(("which", "share"), [("expected", EXPECTED_REST), ("generated", GENERATED_REST)])
+@pytest.mark.parametrize(
+    ("which", "share"), [("expected", SETTINGS.expected_rest), ("generated", SETTINGS.generated_rest)]
+)
 def test_what_comes_and_goes_in_parts_of_the_band_is_mixed(which, share):
     """A pattern that is level over all bins and over a second."""
     num_bins = (256 - LOW) // 2 * 2
@@ -78,7 +75,7 @@ def test_detail_that_comes_and_goes_stays_and_grows():
     detail[1::2] *= -1
     peaks = adjusted(flat() + detail, flat())[0, 0, 150, LOW + 38 : LOW + 38 + 9]
     # One frame of 101 is over.
-    assert float(peaks.max() - peaks.median()) == pytest.approx(DETAIL_GAIN, abs=0.02)
+    assert float(peaks.max() - peaks.median()) == pytest.approx(SETTINGS.detail_gain, abs=0.02)
 
 
 def test_a_gap_of_one_bin_that_stays_is_filled_as_the_rest_of_the_spectrum():
@@ -95,7 +92,9 @@ def test_a_wall_that_is_expected_where_coders_end_becomes_a_slope():
         wall, expected = num_low_mels(frequency, EDGES), flat()
         expected[..., wall:] -= 2.3
         fall = -adjusted(flat(), expected)[0, 0, 150].diff()[LOW:]
-        assert float(fall.max()) == pytest.approx(SHARE * (0.115 if is_wall else 2.3), abs=1e-4)
+        assert float(fall.max()) == pytest.approx(
+            SHARE * (SETTINGS.steepest_slope_db / DB_PER_NEPER if is_wall else 2.3), abs=1e-4
+        )
 
 
 def test_nothing_below_the_cutoff_counts():

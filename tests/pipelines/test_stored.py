@@ -5,6 +5,8 @@ checkpoint's, in half precision, as small as the classes allow. They are never w
 it breaks every saved model.
 """
 
+import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -27,22 +29,12 @@ SETTINGS = {
         "default_guidance_scale": 1.5,
         "default_eta": 0.25,
         "window_s": 0.64,
-        # Younger than the folder.
-        "level_patch": 0,
-        "level_predictions": 1,
-        "level_guidance": 1.0,
-        "detail_gain": 1.0,
     },
     "official": {
         "default_num_inference_steps": 8,
         "default_guidance_scale": 3.5,
         "default_eta": 1.0,
         "window_s": 0.64,
-        # Younger than the folder.
-        "level_patch": 0,
-        "level_predictions": 1,
-        "level_guidance": 1.0,
-        "detail_gain": 1.0,
     },
 }
 CLASSES = {
@@ -86,6 +78,14 @@ def test_a_stored_pipeline_loads_with_its_classes_settings_and_weights(kind, fol
 def test_plain_diffusers_loads_a_stored_pipeline(folder):
     pipe = DiffusionPipeline.from_pretrained(str(folder), custom_pipeline=str(folder), trust_remote_code=True)
     assert type(pipe) is AudioSRPipeline
+
+
+def test_a_folder_of_an_unreleased_version_is_refused(folder, tmp_path):
+    shutil.copytree(folder, tmp_path / "model")
+    index = tmp_path / "model/model_index.json"
+    index.write_text(json.dumps({**json.loads(index.read_text()), "level_patch": 5, "detail_gain": 1.2}))
+    with pytest.raises(ValueError, match="detail_gain, level_patch are settings of a version before 0.1.0"):
+        AudioSRPipeline.from_pretrained(tmp_path / "model")
 
 
 def test_a_stored_pipeline_runs_and_is_saved_as_it_was(kind, folder, tmp_path):
