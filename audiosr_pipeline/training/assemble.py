@@ -10,8 +10,8 @@ from audiosr_pipeline.models.envelope_predictor import EnvelopePredictor
 from audiosr_pipeline.models.feature_extractor import MelFeatureExtractor
 from audiosr_pipeline.pipelines.audiosr import AudioSRPipeline
 from audiosr_pipeline.training.ldm import build_scheduler
-from audiosr_pipeline.training.loop import setting
 from audiosr_pipeline.training.saving import saving
+from audiosr_pipeline.training.settings import setting
 from audiosr_pipeline.training.vae import load_autoencoder
 from audiosr_pipeline.training.vocoder import load_any_vocoder
 from audiosr_pipeline.writing import new_folder

@@ -12,8 +12,9 @@ from audiosr_pipeline.models.feature_extractor import MelFeatureExtractor
 from audiosr_pipeline.training.cliff import NUM_ON_SLOPE, find_cliff
 from audiosr_pipeline.training.dataset import crop_generators, find_recordings
 from audiosr_pipeline.training.discriminators import Adversary, waveform_discriminators
-from audiosr_pipeline.training.loop import Batch, TrainingSettings, launch, other_default, setting, train
+from audiosr_pipeline.training.loop import Batch, launch, train
 from audiosr_pipeline.training.losses import band_level_loss, band_magnitude_loss
+from audiosr_pipeline.training.settings import TrainingSettings, other_default, setting
 
 # A generated mel's errors: levels that are off by some decibels for a tenth of a second and a sixth of an octave, and
 # detail that is smeared over as long. In nepers, mel frames and mel bins.
@@ -64,7 +65,7 @@ def train_bandwidth_extension(settings: BandwidthExtensionSettings) -> None:
         As `train` and `find_recordings`.
     """
     accelerator = launch(settings)
-    recordings = find_recordings(settings.data, settings.licences)
+    recordings, held_out = find_recordings(settings.data, settings.licences)
     feature_extractor = MelFeatureExtractor()
     if settings.initial:
         vocoder = BandwidthExtensionVocoder.from_pretrained(settings.initial).train()
@@ -111,7 +112,8 @@ def train_bandwidth_extension(settings: BandwidthExtensionSettings) -> None:
         accelerator,
         vocoder,
         loss_of,
-        recordings,
+        settings.crops(recordings),
+        held_out,
         settings,
         vocoder.save_pretrained,
         adversary,

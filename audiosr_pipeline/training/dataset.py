@@ -158,7 +158,8 @@ class CropDataset(Dataset):
     """Crops of recordings: the truth, and the same crop low-passed at a random cutoff.
 
     Item i depends on the seed and i alone; there is one for every i from 0 on. It is `{"audio": (num_samples,),
-    "lowpassed": (num_samples,), "cutoff_freq": (), "index": (), "num_skipped": ()}` at 48 kHz. Silent crops, and
+    "lowpassed": (num_samples,), "cutoff_freq": (), "index": (), "num_skipped": ()}` at 48 kHz, the second and third
+    only if asked for: low-passing takes most of the time. Silent crops, and
     recordings that can't be read, are passed over: of the latter `num_skipped` says how many, and a warning which.
 
     Args:
@@ -167,6 +168,7 @@ class CropDataset(Dataset):
         kind_weights: Share of each kind in the stream.
         seed: Of the stream.
         degradation: Shares of the low-passed crops that suffer more than the low-pass.
+        lowpassed: Whether crops are low-passed.
 
     Raises:
         ValueError: If no recording is of a kind with a share.
@@ -179,10 +181,12 @@ class CropDataset(Dataset):
         kind_weights: dict[str, float],
         seed: int,
         degradation: DegradationShares = NO_DEGRADATION,
+        lowpassed: bool = True,
     ):
         self.num_samples = num_samples
         self.seed = seed
         self.degradation = degradation
+        self.lowpassed = lowpassed
         self.recordings = {
             kind: [recording for recording in recordings if recording.kind == kind]
             for kind, weight in kind_weights.items()
@@ -208,7 +212,7 @@ class CropDataset(Dataset):
         for _ in range(MAX_DRAWS):
             try:
                 recordings, struck = self._draw_recordings(rng)
-                crop = draw_crop(recordings, self.num_samples, rng, self.degradation, struck)
+                crop = draw_crop(recordings, self.num_samples, rng, self.degradation, struck, self.lowpassed)
             except AudioFileError as error:
                 num_skipped += 1
                 if str(error) not in self._reported:
@@ -243,6 +247,7 @@ def draw_crop(
     rng: np.random.Generator,
     degradation: DegradationShares = NO_DEGRADATION,
     struck: Sequence[Recording] = (),
+    lowpassed: bool = True,
 ) -> dict[str, Tensor]:
     """One random crop of the recordings' sum, at a random level, with its low-passed and maybe degraded version.
 
@@ -252,6 +257,7 @@ def draw_crop(
         rng: Of all that is random.
         degradation: Shares of the low-passed crops that suffer more than the low-pass.
         struck: Short recordings, each struck again and again in a rhythm.
+        lowpassed: Whether there is such a version.
     """
     margin = int(MARGIN_S * SAMPLING_RATE)
     audio = np.zeros((1, num_samples + 2 * margin), np.float32)
@@ -264,16 +270,15 @@ def draw_crop(
     # Inference sets a clip's peak to 0.5; most windows of the clip are quieter than its loudest.
     gain = _gain_to(0.5, audio) * np.exp(rng.uniform(-2.3, 0.0))
     audio = (gain * audio).astype(np.float32)
-    settings = draw_lowpass(rng)
-    lowpassed = simulate_low_resolution(audio, settings)
-    suffered = draw_degradation(rng, settings.cutoff_freq, degradation)
-    lowpassed = degrade(lowpassed, suffered, settings.cutoff_freq)
     inner = slice(margin, margin + num_samples)
-    return {
-        "audio": torch.from_numpy(audio[0, inner].copy()),
-        "lowpassed": torch.from_numpy(lowpassed[0, inner].copy()),
-        "cutoff_freq": torch.tensor(settings.cutoff_freq),
-    }
+    crop = {"audio": torch.from_numpy(audio[0, inner].copy())}
+    if lowpassed:
+        settings = draw_lowpass(rng)
+        suffered = draw_degradation(rng, settings.cutoff_freq, degradation)
+        narrow = degrade(simulate_low_resolution(audio, settings), suffered, settings.cutoff_freq)
+        crop["lowpassed"] = torch.from_numpy(narrow[0, inner].copy())
+        crop["cutoff_freq"] = torch.tensor(settings.cutoff_freq)
+    return crop
 
 
 def _read_crop(recording: Recording, num_samples: int, rng: np.random.Generator) -> np.ndarray:
@@ -314,7 +319,7 @@ def _rhythm(recording: Recording, num_samples: int, rng: np.random.Generator) ->
 
 
 def draw_validation_crops(
-    recordings: Sequence[Recording], num_samples: int, batch_size: int, seed: int
+    recordings: Sequence[Recording], num_samples: int, batch_size: int, seed: int, lowpassed: bool = True
 ) -> list[dict[str, Tensor]]:
     """One crop of each recording, of at most 128, the same for the same seed, in batches.
 
@@ -325,7 +330,7 @@ def draw_validation_crops(
     crops = []
     for index, recording in enumerate(recordings[::every]):
         try:
-            crops.append(CropDataset([recording], num_samples, {recording.kind: 1.0}, seed)[index])
+            crops.append(CropDataset([recording], num_samples, {recording.kind: 1.0}, seed, lowpassed=lowpassed)[index])
         except ValueError as error:
             logger.warning("not used for validation: %s", error)
     if not crops:

@@ -12,7 +12,8 @@ from audiosr_pipeline.models.envelope_predictor import EnvelopePredictor
 from audiosr_pipeline.models.feature_extractor import MelFeatureExtractor
 from audiosr_pipeline.training.cliff import NUM_ON_SLOPE, find_cliff
 from audiosr_pipeline.training.dataset import find_recordings
-from audiosr_pipeline.training.loop import Batch, TrainingSettings, launch, other_default, setting, train
+from audiosr_pipeline.training.loop import Batch, launch, train
+from audiosr_pipeline.training.settings import TrainingSettings, other_default, setting
 
 # Errors count by bin and frame, by bands of so many bins in each frame, and by such bands over so many frames.
 BAND_MELS, SLOW_FRAMES = 8, 32
@@ -49,7 +50,7 @@ def train_envelope(settings: EnvelopeSettings) -> None:
         As `train` and `find_recordings`.
     """
     accelerator = launch(settings)
-    recordings = find_recordings(settings.data, settings.licences)
+    recordings, held_out = find_recordings(settings.data, settings.licences)
     feature_extractor = MelFeatureExtractor()
     if settings.initial:
         model = EnvelopePredictor.from_pretrained(settings.initial).train()
@@ -72,7 +73,8 @@ def train_envelope(settings: EnvelopeSettings) -> None:
         expected = model(mels[1], known_bins(batch["cutoff_freq"][:1], feature_extractor))
         return {"true_mel": mels[0][0, 0], "input_mel": mels[1][0, 0], "expected_mel": expected[0, 0]}
 
-    train(accelerator, model, loss_of, recordings, settings, model.save_pretrained, preview=preview)
+    crops = settings.crops(recordings)
+    train(accelerator, model, loss_of, crops, held_out, settings, model.save_pretrained, preview=preview)
 
 
 def known_bins(cutoff_freq: Tensor, feature_extractor: MelFeatureExtractor) -> Tensor:

@@ -15,7 +15,8 @@ from audiosr_pipeline.pipelines.sampling import UNCONDITIONAL_LATENT
 from audiosr_pipeline.training.cliff import continue_band
 from audiosr_pipeline.training.dataset import crop_generators, find_recordings
 from audiosr_pipeline.training.degrade import DegradationShares
-from audiosr_pipeline.training.loop import Batch, TrainingSettings, launch, other_default, setting, train
+from audiosr_pipeline.training.loop import Batch, launch, train
+from audiosr_pipeline.training.settings import TrainingSettings, other_default, setting
 from audiosr_pipeline.training.vae import encode, load_autoencoder
 
 TIMESTEP_BIAS = 0.6
@@ -105,7 +106,7 @@ def train_ldm(settings: LDMSettings) -> None:
         As `train` and `find_recordings`.
     """
     accelerator = launch(settings)
-    recordings = find_recordings(settings.data, settings.licences)
+    recordings, held_out = find_recordings(settings.data, settings.licences)
     feature_extractor = MelFeatureExtractor()
     vae = load_autoencoder(settings.vae).to(accelerator.device).eval().requires_grad_(False)
     scheduler = build_scheduler()
@@ -154,11 +155,11 @@ def train_ldm(settings: LDMSettings) -> None:
         accelerator,
         unet,
         loss_of,
-        recordings,
+        settings.crops(recordings, degradation),
+        held_out,
         settings,
         unet.save_pretrained,
         preview=preview,
-        degradation=degradation,
     )
 
 

@@ -7,9 +7,9 @@ import shutil
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import torch
 from accelerate import Accelerator
@@ -20,86 +20,15 @@ from torch.optim.swa_utils import update_bn
 from torch.utils.data import DataLoader
 from tqdm import tqdm
 
-from audiosr_pipeline.training.dataset import (
-    FREE_LICENCES,
-    KINDS,
-    NO_DEGRADATION,
-    CropDataset,
-    Recording,
-    draw_validation_crops,
-    generator_for,
-)
-from audiosr_pipeline.training.degrade import DegradationShares
+from audiosr_pipeline.training.dataset import CropDataset, Recording, draw_validation_crops, generator_for
 from audiosr_pipeline.training.discriminators import Adversary
 from audiosr_pipeline.training.saving import SETTINGS, STATE, alone_in, load_settings, load_state, save_state, writing
+from audiosr_pipeline.training.settings import MAY_CHANGE, TrainingSettings
 from audiosr_pipeline.writing import restore_folder
 
 Batch = dict[str, Tensor]
-PRECISIONS = ("no", "bf16", "fp16")
-# What a resumed run may have otherwise. Only `num_steps` changes what it does: the learning rate falls until then.
-MAY_CHANGE = {"output", "num_steps", "validation_every", "accumulation_steps", "num_workers", "num_threads"}
-
+LossOf = Callable[[Batch, torch.Generator], Tensor]
 logger = logging.getLogger(__name__)
-
-
-def setting(default: Any, description: str) -> Any:
-    """A field of settings: its default, and what the command line says about it."""
-    return field(default=default, metadata={"help": description})
-
-
-@dataclass(frozen=True, kw_only=True)
-class TrainingSettings:
-    """What every trainer needs; a trainer's own settings come on top.
-
-    `presets` holds, by name, in what a preset differs from the defaults.
-
-    Raises:
-        ValueError: If a value can't be.
-    """
-
-    presets: ClassVar[dict[str, dict[str, Any]]] = {"mini": {}}
-
-    data: tuple[str, ...] = field(metadata={"help": "folders of audio files, and CSV manifests"})
-    output: str = field(metadata={"help": "folder of the run; one that is there goes on where it stopped"})
-    initial: str = setting("", "folder of trained weights to start from; none: from scratch")
-    official_width: int = setting(0, "width as published (UNet, autoencoder: 128; HiFi-GAN: 1536); 0: audiosr-mini's")
-    licences: str = setting(FREE_LICENCES, "regular expression of the licences that a manifest's rows may have")
-    num_steps: int = setting(10_000, "steps of the optimiser")
-    batch_size: int = setting(8, "crops per step, over all processes")
-    accumulation_steps: int = setting(1, "parts that a process takes its share of a step in, to save memory")
-    crop_s: float = setting(2.56, "length of a crop in seconds")
-    learning_rate: float = setting(1e-3, "highest learning rate, after the warm-up")
-    warmup_steps: int = setting(200, "steps in which the learning rate rises")
-    ema_decay: float = setting(0.998, "of the moving average of the weights, which is what is exported")
-    gradient_clip: float = setting(1.0, "largest norm of the gradient")
-    speech: float = setting(0.25, "share of speech among the crops")
-    music: float = setting(0.3, "share of music")
-    effects: float = setting(0.45, "share of effects, which a folder's files count as")
-    validation_every: int = setting(250, "steps from one validation, export and checkpoint to the next")
-    mixed_precision: str = setting("no", "bf16 or fp16, where the hardware has it")
-    num_workers: int = setting(1, "processes that read audio, for each that trains")
-    num_threads: int = setting(1, "threads of each process that trains")
-    seed: int = setting(0, "of everything that is random")
-
-    def __post_init__(self) -> None:
-        if self.mixed_precision not in PRECISIONS:
-            accepted = ", ".join(PRECISIONS)
-            raise ValueError(f'mixed_precision="{self.mixed_precision}"; accepted are {accepted}.')
-        for name in ("num_steps", "batch_size", "accumulation_steps", "validation_every", "num_threads"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name}={getattr(self, name)}; accepted are whole numbers from 1 on.")
-        if not self.crop_s > 0:
-            raise ValueError(f"crop_s={self.crop_s}; accepted are numbers above 0.")
-
-    @property
-    def kind_weights(self) -> dict[str, float]:
-        """Share of each kind of audio among the crops."""
-        return {kind: getattr(self, kind) for kind in KINDS}
-
-
-def other_default(name: str, default: Any) -> Any:
-    """The field `name` of `TrainingSettings` with another default."""
-    return setting(default, TrainingSettings.__dataclass_fields__[name].metadata["help"])
 
 
 def launch(settings: TrainingSettings) -> Accelerator:
@@ -133,13 +62,13 @@ def learning_rate_at(step: int, settings: TrainingSettings) -> float:
 def train(
     accelerator: Accelerator,
     model: nn.Module,
-    loss_of: Callable[[Batch, torch.Generator], Tensor],
-    recordings: tuple[list[Recording], list[Recording]],
+    loss_of: LossOf,
+    crops: CropDataset,
+    held_out: Sequence[Recording],
     settings: TrainingSettings,
     export: Callable[[Path], None],
     adversary: Adversary | None = None,
     preview: Callable[[Batch], dict[str, Tensor]] | None = None,
-    degradation: DegradationShares = NO_DEGRADATION,
     norm_inputs: Sequence[Tensor] = (),
 ) -> None:
     """Trains `model` and exports the moving average of its weights whenever the validation loss is the best so far.
@@ -158,13 +87,13 @@ def train(
         loss_of: Loss of a batch of crops, a mean over them, and with an adversary also a call of its `add_gradients`.
             The generator draws what is random for the whole batch, in all processes the same; what is random for a crop
             comes from `crop_generators`.
-        recordings: Training and validation recordings.
+        crops: The training crops.
+        held_out: Recordings for validation, of which each gives a crop of the same length.
         settings: How to train.
         export: Writes the model into a folder; called with the moving average in `model`.
         adversary: What is trained beside the model, and saved with it.
         preview: What TensorBoard shows of a batch at each validation: mels `(num_frames, n_mels)`, waveforms at 48 kHz
             `(num_samples,)`.
-        degradation: Shares of the low-passed training crops that suffer more than the low-pass.
         norm_inputs: Batches from which the moving average's batch norms take their statistics before it is validated
             and exported: those that come with training are of other weights. Needed by a model that has such norms.
 
@@ -175,156 +104,186 @@ def train(
         OSError: If something can't be written.
     """
     with alone_in(Path(settings.output)) if accelerator.is_main_process else nullcontext():
-        _train(accelerator, model, loss_of, recordings, settings, export, adversary, preview, degradation, norm_inputs)
+        run = _Run(accelerator, model, loss_of, settings, export, adversary, preview, norm_inputs)
+        run.begin(crops, held_out)
+        while run.step < settings.num_steps:
+            run.advance()
+            if run.step % settings.validation_every == 0 or run.step == settings.num_steps:
+                run.validate()
+        run.end()
 
 
-def _train(
-    accelerator: Accelerator,
-    model: nn.Module,
-    loss_of: Callable[[Batch, torch.Generator], Tensor],
-    recordings: tuple[list[Recording], list[Recording]],
-    settings: TrainingSettings,
-    export: Callable[[Path], None],
-    adversary: Adversary | None = None,
-    preview: Callable[[Batch], dict[str, Tensor]] | None = None,
-    degradation: DegradationShares = NO_DEGRADATION,
-    norm_inputs: Sequence[Tensor] = (),
-) -> None:
-    output, device = Path(settings.output), accelerator.device
-    bound = {name: value for name, value in asdict(settings).items() if name not in MAY_CHANGE}
-    model.to(device)
-    parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
-    optimizer = accelerator.prepare_optimizer(
-        torch.optim.AdamW(parameters, lr=settings.learning_rate, betas=(0.9, 0.98), weight_decay=0.01)
-    )
-    modules, optimizers = [model], [optimizer]
-    ema = EMAModel(parameters, decay=settings.ema_decay, use_ema_warmup=True, power=0.75)
-    # What has a state, by its name in the checkpoint.
-    parts: dict[str, Any] = {"model": model, "optimizer": optimizer, "ema": ema}
-    if accelerator.scaler is not None:
-        parts["scaler"] = accelerator.scaler
-    if adversary is not None:
-        adversary.discriminators.to(device)
-        modules.append(adversary.discriminators)
-        optimizers.append(adversary.optimizer)
-        parts["adversary"] = adversary
-    # The same seed may give other numbers on other machines.
-    broadcast([parameter.data for module in modules for parameter in module.parameters()])
-    step, best, curve = 0, math.inf, []
-    held_out = zlib.crc32(repr([(recording.path.name, recording.duration_s) for recording in recordings[1]]).encode())
-    state = load_state(output, device)
-    if state is not None:
-        _check_settings(output, state.get("settings"), bound)
-        try:
-            for name, part in parts.items():
-                part.load_state_dict(state[name])
-        except (KeyError, RuntimeError, ValueError) as error:
-            raise ValueError(f"{output}: its state is of another model: {error}") from error
-        step, best, curve = state["step"], state["best"], state["curve"]
-        if held_out != state["held_out"]:
-            best = math.inf
-            logger.warning("the validation recordings are others than before: the best loss on them counts anew.")
-    steps = set(accelerator.gather(torch.tensor([step], device=device)).tolist())
-    if len(steps) > 1:
-        raise ValueError(
-            f"the processes find states of the steps {sorted(steps)}: {output} has to be the same for all."
+class _Run:
+    """A run of `train`, whose arguments it takes: its parts, and how far it is."""
+
+    def __init__(
+        self,
+        accelerator: Accelerator,
+        model: nn.Module,
+        loss_of: LossOf,
+        settings: TrainingSettings,
+        export: Callable[[Path], None],
+        adversary: Adversary | None,
+        preview: Callable[[Batch], dict[str, Tensor]] | None,
+        norm_inputs: Sequence[Tensor],
+    ):
+        self.accelerator, self.device, self.output = accelerator, accelerator.device, Path(settings.output)
+        self.model, self.loss_of, self.settings = model.to(self.device), loss_of, settings
+        self.export, self.preview, self.norm_inputs = export, preview, norm_inputs
+        self.has_adversary = adversary is not None
+        self.parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
+        self.optimizer = accelerator.prepare_optimizer(
+            torch.optim.AdamW(self.parameters, lr=settings.learning_rate, betas=(0.9, 0.98), weight_decay=0.01)
         )
-    ema.to(device)
+        self.optimizers = [self.optimizer]
+        self.ema = EMAModel(self.parameters, decay=settings.ema_decay, use_ema_warmup=True, power=0.75)
+        # What has a state, by its name in the checkpoint.
+        self.parts: dict[str, Any] = {"model": model, "optimizer": self.optimizer, "ema": self.ema}
+        if accelerator.scaler is not None:
+            self.parts["scaler"] = accelerator.scaler
+        modules = [model]
+        if adversary is not None:
+            modules.append(adversary.discriminators.to(self.device))
+            self.optimizers.append(adversary.optimizer)
+            self.parts["adversary"] = adversary
+        # The same seed may give other numbers on other machines.
+        broadcast([parameter.data for module in modules for parameter in module.parameters()])
+        self.step, self.best, self.num_skipped = 0, math.inf, 0
+        self.curve: list[dict[str, Any]] = []
+        self.losses: list[float] = []
+        self.writer: Any = None
 
-    num_samples = round(settings.crop_s * 48_000)
-    dataset = CropDataset(recordings[0], num_samples, settings.kind_weights, settings.seed, degradation)
-    # Fails here, with its own message, if nothing can be drawn, and not inside a worker.
-    dataset[0]
-    share = settings.batch_size // (accelerator.num_processes * settings.accumulation_steps)
-    crops = iter(
-        DataLoader(
-            dataset,
-            batch_sampler=_numbers_of_crops(accelerator, settings, step),
-            num_workers=settings.num_workers,
-            prefetch_factor=4 if settings.num_workers else None,
-        )
-    )
-    validation = draw_validation_crops(recordings[1], num_samples, share, seed=settings.seed)
-    if accelerator.is_main_process:
-        _clear_up(output)
-        with writing(output / SETTINGS) as temporary:
-            temporary.write_text(json.dumps(asdict(settings), indent=2) + "\n", encoding="utf-8")
-    accelerator.wait_for_everyone()
-    if state is not None and not (output / "best").exists():
-        if step >= settings.num_steps:
-            raise ValueError(
-                f"the run in {output} is finished, but its best/ is gone: go on with more steps (num_steps), or "
-                "begin anew in another folder."
+    def begin(self, dataset: CropDataset, held_out: Sequence[Recording]) -> None:
+        """Goes to where an earlier run in the folder stopped, and opens what the steps need."""
+        settings, accelerator = self.settings, self.accelerator
+        self.held_out = zlib.crc32(repr([(each.path.name, each.duration_s) for each in held_out]).encode())
+        self.bound = {name: value for name, value in asdict(settings).items() if name not in MAY_CHANGE}
+        is_resumed = self._restore()
+        # Fails here, with its own message, if nothing can be drawn, and not inside a worker.
+        dataset[0]
+        share = settings.batch_size // (accelerator.num_processes * settings.accumulation_steps)
+        self.crops = iter(
+            DataLoader(
+                dataset,
+                batch_sampler=_numbers_of_crops(accelerator, settings, self.step),
+                num_workers=settings.num_workers,
+                prefetch_factor=4 if settings.num_workers else None,
             )
-        best = math.inf
-        logger.warning("%s is gone: the best loss counts anew.", output / "best")
-    writer = _open_tensorboard(output, step) if accelerator.is_main_process else None
+        )
+        self.validation = draw_validation_crops(
+            held_out, dataset.num_samples, share, seed=settings.seed, lowpassed=dataset.lowpassed
+        )
+        if accelerator.is_main_process:
+            _clear_up(self.output)
+            with writing(self.output / SETTINGS) as temporary:
+                temporary.write_text(json.dumps(asdict(settings), indent=2) + "\n", encoding="utf-8")
+        accelerator.wait_for_everyone()
+        if is_resumed and not (self.output / "best").exists():
+            if self.step >= settings.num_steps:
+                raise ValueError(
+                    f"the run in {self.output} is finished, but its best/ is gone: go on with more steps (num_steps), "
+                    "or begin anew in another folder."
+                )
+            self.best = math.inf
+            logger.warning("%s is gone: the best loss counts anew.", self.output / "best")
+        is_shown = accelerator.is_main_process
+        self.writer = _open_tensorboard(self.output, self.step) if is_shown else None
+        self.progress = tqdm(total=settings.num_steps, initial=self.step, mininterval=1, disable=not is_shown)
 
-    progress = tqdm(total=settings.num_steps, initial=step, mininterval=1, disable=not accelerator.is_main_process)
-    losses: list[float] = []
-    num_skipped = 0
-    while step < settings.num_steps:
-        for group in optimizer.param_groups:
-            group["lr"] = learning_rate_at(step, settings)
-        for each in optimizers:
+    def _restore(self) -> bool:
+        """Takes over the state of an earlier run in the folder, and says whether there was one."""
+        state = load_state(self.output, self.device)
+        if state is not None:
+            _check_settings(self.output, state.get("settings"), self.bound)
+            try:
+                for name, part in self.parts.items():
+                    part.load_state_dict(state[name])
+            except (KeyError, RuntimeError, ValueError) as error:
+                raise ValueError(f"{self.output}: its state is of another model: {error}") from error
+            self.step, self.best, self.curve = state["step"], state["best"], state["curve"]
+            if self.held_out != state["held_out"]:
+                self.best = math.inf
+                logger.warning("the validation recordings are others than before: the best loss on them counts anew.")
+        steps = set(self.accelerator.gather(torch.tensor([self.step], device=self.device)).tolist())
+        if len(steps) > 1:
+            raise ValueError(
+                f"the processes find states of the steps {sorted(steps)}: {self.output} has to be the same for all."
+            )
+        self.ema.to(self.device)
+        return state is not None
+
+    def advance(self) -> None:
+        """A step of the optimiser."""
+        settings, accelerator = self.settings, self.accelerator
+        for group in self.optimizer.param_groups:
+            group["lr"] = learning_rate_at(self.step, settings)
+        for each in self.optimizers:
             each.zero_grad()
-        loss = torch.zeros((), device=device)
+        loss = torch.zeros((), device=self.device)
         for _ in range(settings.accumulation_steps):
-            batch = next(crops)
-            num_skipped += int(batch.pop("num_skipped").sum())
-            part_loss = loss_of(send_to_device(batch, device), generator_for(settings.seed, step))
+            batch = next(self.crops)
+            self.num_skipped += int(batch.pop("num_skipped").sum())
+            part_loss = self.loss_of(send_to_device(batch, self.device), generator_for(settings.seed, self.step))
             accelerator.backward(part_loss)
             loss += part_loss.detach() / settings.accumulation_steps
-        losses.append(accelerator.reduce(loss, "mean").item())
-        _check_finite(losses[-1], step, output)
-        for each in optimizers:
+        self.losses.append(accelerator.reduce(loss, "mean").item())
+        _check_finite(self.losses[-1], self.step, self.output)
+        for each in self.optimizers:
             _average_gradients(accelerator, each, settings.accumulation_steps)
-        accelerator.clip_grad_norm_(parameters, settings.gradient_clip)
-        for each in optimizers:
+        accelerator.clip_grad_norm_(self.parameters, settings.gradient_clip)
+        for each in self.optimizers:
             each.step()
-        ema.step(parameters)
-        step += 1
-        progress.update()
-        progress.set_postfix(loss=f"{losses[-1]:.4f}", skipped=num_skipped, refresh=False)
-        if step % settings.validation_every and step < settings.num_steps:
-            continue
-        ema.store(parameters)
-        ema.copy_to(parameters)
-        if norm_inputs:
-            update_bn(norm_inputs, model, device)
-        validation_loss = _validation_loss(accelerator, loss_of, validation)
+        self.ema.step(self.parameters)
+        self.step += 1
+        self.progress.update()
+        self.progress.set_postfix(loss=f"{self.losses[-1]:.4f}", skipped=self.num_skipped, refresh=False)
+
+    def validate(self) -> None:
+        """Validates the moving average, exports it if it is to be, and saves the state."""
+        self.ema.store(self.parameters)
+        self.ema.copy_to(self.parameters)
+        if self.norm_inputs:
+            update_bn(self.norm_inputs, self.model, self.device)
+        validation_loss = _validation_loss(self.accelerator, self.loss_of, self.validation)
         # The last step may have spoilt the weights: they must not replace the good state.
-        _check_finite(validation_loss, step, output)
-        is_exported = validation_loss < best or adversary is not None
-        best = min(best, validation_loss)
-        if accelerator.is_main_process:
+        _check_finite(validation_loss, self.step, self.output)
+        is_exported = validation_loss < self.best or self.has_adversary
+        self.best = min(self.best, validation_loss)
+        if self.accelerator.is_main_process:
             if is_exported:
-                with writing(output / "best") as temporary:
-                    export(temporary)
-            if writer is not None and preview is not None:
+                with writing(self.output / "best") as temporary:
+                    self.export(temporary)
+            if self.writer is not None and self.preview is not None:
                 with torch.no_grad():
-                    _show(writer, preview(send_to_device(validation[0], device)), step)
-        ema.restore(parameters)
-        training_loss = sum(losses) / len(losses)
-        losses.clear()
-        curve.append({"step": step, "training_loss": training_loss, "validation_loss": validation_loss})
-        if accelerator.is_main_process:
-            if writer is not None:
-                writer.add_scalar("loss/training", training_loss, step)
-                writer.add_scalar("loss/validation", validation_loss, step)
-                writer.add_scalar("learning_rate", learning_rate_at(step - 1, settings), step)
-                writer.flush()
-            progress.write(f"step {step}: training {training_loss:.4f}, validation {validation_loss:.4f}")
-            # All of it, and before the state: a run that was killed in between writes the same again.
-            with writing(output / "curve.jsonl") as temporary:
-                temporary.write_text("".join(json.dumps(line) + "\n" for line in curve))
-            states = {name: part.state_dict() for name, part in parts.items()}
-            progress_so_far = {"step": step, "best": best, "held_out": held_out, "curve": curve}
-            save_state(output, {**states, **progress_so_far, "settings": bound})
-    progress.close()
-    if num_skipped:
-        logger.warning("%d draws skipped, of files that could not be read", num_skipped)
-    accelerator.wait_for_everyone()
+                    _show(self.writer, self.preview(send_to_device(self.validation[0], self.device)), self.step)
+        self.ema.restore(self.parameters)
+        training_loss = sum(self.losses) / len(self.losses)
+        self.losses.clear()
+        self.curve.append({"step": self.step, "training_loss": training_loss, "validation_loss": validation_loss})
+        if self.accelerator.is_main_process:
+            self._write(training_loss, validation_loss)
+
+    def _write(self, training_loss: float, validation_loss: float) -> None:
+        """Writes curves and state."""
+        if self.writer is not None:
+            self.writer.add_scalar("loss/training", training_loss, self.step)
+            self.writer.add_scalar("loss/validation", validation_loss, self.step)
+            self.writer.add_scalar("learning_rate", learning_rate_at(self.step - 1, self.settings), self.step)
+            self.writer.flush()
+        self.progress.write(f"step {self.step}: training {training_loss:.4f}, validation {validation_loss:.4f}")
+        # All of it, and before the state: a run that was killed in between writes the same again.
+        with writing(self.output / "curve.jsonl") as temporary:
+            temporary.write_text("".join(json.dumps(line) + "\n" for line in self.curve))
+        states = {name: part.state_dict() for name, part in self.parts.items()}
+        progress = {"step": self.step, "best": self.best, "held_out": self.held_out, "curve": self.curve}
+        save_state(self.output, {**states, **progress, "settings": self.bound})
+
+    def end(self) -> None:
+        """Says what was skipped, and waits for the other processes."""
+        self.progress.close()
+        if self.num_skipped:
+            logger.warning("%d draws skipped, of files that could not be read", self.num_skipped)
+        self.accelerator.wait_for_everyone()
 
 
 def _check_settings(output: Path, begun: dict[str, Any] | None, bound: dict[str, Any]) -> None:
@@ -390,9 +349,7 @@ def _check_finite(loss: float, step: int, output: Path) -> None:
 
 
 @torch.no_grad()
-def _validation_loss(
-    accelerator: Accelerator, loss_of: Callable[[Batch, torch.Generator], Tensor], batches: list[Batch]
-) -> float:
+def _validation_loss(accelerator: Accelerator, loss_of: LossOf, batches: list[Batch]) -> float:
     """Mean loss over fixed crops with fixed randomness, which the processes share."""
     total = torch.zeros(2, device=accelerator.device)
     for batch in batches[accelerator.process_index :: accelerator.num_processes]:

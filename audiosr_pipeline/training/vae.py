@@ -19,7 +19,8 @@ from audiosr_pipeline.models.feature_extractor import MelFeatureExtractor
 from audiosr_pipeline.models.official import build_official_vae
 from audiosr_pipeline.training.dataset import Recording, crop_generators, draw_validation_crops, find_recordings
 from audiosr_pipeline.training.discriminators import Adversary, PatchDiscriminator
-from audiosr_pipeline.training.loop import Batch, TrainingSettings, launch, other_default, setting, train
+from audiosr_pipeline.training.loop import Batch, launch, train
+from audiosr_pipeline.training.settings import TrainingSettings, other_default, setting
 
 PATCH = 8
 CONSTANT = 100.0
@@ -76,10 +77,10 @@ def train_vae(settings: VAESettings) -> None:
         As `train` and `find_recordings`.
     """
     accelerator = launch(settings)
-    recordings = find_recordings(settings.data, settings.licences)
+    recordings, held_out = find_recordings(settings.data, settings.licences)
     feature_extractor = MelFeatureExtractor()
-    vae = _autoencoder(recordings[0], settings).train()
-    mels = _draw_mels(recordings[0], NUM_SCALE_CROPS, settings)
+    vae = _autoencoder(recordings, settings).train()
+    mels = _draw_mels(recordings, NUM_SCALE_CROPS, settings)
     vae.register_to_config(scaling_factor=measure_scaling_factor(vae, mels))
     if isinstance(vae, AutoencoderDC):
         vae.encoder.requires_grad_(False)
@@ -117,7 +118,8 @@ def train_vae(settings: VAESettings) -> None:
         mel = feature_extractor(batch["audio"][:1])
         return {"true": mel[0, 0], "reconstructed": vae.decode(encode(vae, mel)).sample[0, 0]}
 
-    train(accelerator, vae, loss_of, recordings, settings, export, adversary, preview)
+    crops = settings.crops(recordings, lowpassed=False)
+    train(accelerator, vae, loss_of, crops, held_out, settings, export, adversary, preview)
 
 
 def load_autoencoder(folder: str | Path) -> Autoencoder:
@@ -153,7 +155,9 @@ def _draw_mels(recordings: Sequence[Recording], num_crops: int, settings: VAESet
     """Mels of crops of at most `num_crops` random recordings."""
     chosen = np.random.default_rng(settings.seed).permutation(len(recordings))[:num_crops]
     num_samples = round(settings.crop_s * 48_000)
-    crops = draw_validation_crops([recordings[i] for i in chosen], num_samples, settings.batch_size, settings.seed)
+    crops = draw_validation_crops(
+        [recordings[i] for i in chosen], num_samples, settings.batch_size, settings.seed, lowpassed=False
+    )
     return torch.cat([MelFeatureExtractor()(batch["audio"]) for batch in crops])
 
 

@@ -18,8 +18,9 @@ from audiosr_pipeline.models.official import build_official_vocoder
 from audiosr_pipeline.models.vocoder import ISTFTVocoder
 from audiosr_pipeline.training.dataset import find_recordings
 from audiosr_pipeline.training.discriminators import Adversary, waveform_discriminators
-from audiosr_pipeline.training.loop import Batch, TrainingSettings, launch, other_default, setting, train
+from audiosr_pipeline.training.loop import Batch, launch, train
 from audiosr_pipeline.training.losses import multi_resolution_stft_loss
+from audiosr_pipeline.training.settings import TrainingSettings, other_default, setting
 from audiosr_pipeline.training.vae import encode, load_autoencoder
 
 Vocoder: TypeAlias = ISTFTVocoder | SpeechT5HifiGan
@@ -70,7 +71,7 @@ def train_vocoder(settings: VocoderSettings) -> None:
         As `train` and `find_recordings`.
     """
     accelerator = launch(settings)
-    recordings = find_recordings(settings.data, settings.licences)
+    recordings, held_out = find_recordings(settings.data, settings.licences)
     feature_extractor = MelFeatureExtractor()
     vocoder = _vocoder(settings).train()
     vae = load_autoencoder(settings.vae).eval().to(accelerator.device) if settings.vae else None
@@ -107,9 +108,9 @@ def train_vocoder(settings: VocoderSettings) -> None:
         mels = feature_extractor(torch.cat([audio, estimate]))[:, 0]
         return {"true": audio[0], "synthesised": estimate[0], "true_mel": mels[0], "synthesised_mel": mels[1]}
 
-    train(
-        accelerator, vocoder, loss_of, recordings, settings, partial(save_vocoder, vocoder), adversary, preview=preview
-    )
+    crops = settings.crops(recordings, lowpassed=False)
+    export = partial(save_vocoder, vocoder)
+    train(accelerator, vocoder, loss_of, crops, held_out, settings, export, adversary, preview)
 
 
 def _vocoder(settings: VocoderSettings) -> Vocoder:

@@ -7,7 +7,7 @@ What is in `OUTPUT/best` is a system for `benchmarks.table1`. The preset `paper`
 
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import ClassVar
 
@@ -22,8 +22,9 @@ from audiosr_pipeline.cli.program import Parser
 from audiosr_pipeline.cli.train import add_part, run
 from audiosr_pipeline.models.feature_extractor import MelFeatureExtractor
 from audiosr_pipeline.training.cliff import continue_band
-from audiosr_pipeline.training.dataset import CropDataset, crop_generators, find_recordings
-from audiosr_pipeline.training.loop import Batch, TrainingSettings, launch, other_default, setting, train
+from audiosr_pipeline.training.dataset import crop_generators, find_recordings
+from audiosr_pipeline.training.loop import Batch, launch, train
+from audiosr_pipeline.training.settings import TrainingSettings, other_default, setting
 from benchmarks.baselines.nu_wave import NUWave, sampling_scheduler, training_levels
 from benchmarks.baselines.nvsr import NVSRDNN, NVSRResUNet
 
@@ -98,14 +99,14 @@ def train_mel_predictor(settings: TrainingSettings, network: type[ModelMixin]) -
         As `train` and `find_recordings`.
     """
     accelerator = launch(settings)
-    recordings = find_recordings(settings.data, settings.licences)
+    recordings, held_out = find_recordings(settings.data, settings.licences)
     feature_extractor = MelFeatureExtractor()
     model = build(network, settings).to(memory_format=torch.channels_last)
 
     # With a seed of their own: other crops than those of the steps.
-    crops = CropDataset(recordings[0], round(settings.crop_s * 48_000), settings.kind_weights, settings.seed + 1)
+    others = replace(settings, seed=settings.seed + 1).crops(recordings)
     norm_inputs = [
-        feature_extractor(torch.stack([crops[first + index]["lowpassed"] for index in range(settings.batch_size)]))
+        feature_extractor(torch.stack([others[first + index]["lowpassed"] for index in range(settings.batch_size)]))
         for first in range(0, NUM_NORM_BATCHES * settings.batch_size, settings.batch_size)
     ]
 
@@ -118,7 +119,8 @@ def train_mel_predictor(settings: TrainingSettings, network: type[ModelMixin]) -
             predicted = model(lowpassed).float()
         return (predicted - mel).abs().mean()
 
-    train(accelerator, model, loss_of, recordings, settings, model.save_pretrained, norm_inputs=norm_inputs)
+    crops = settings.crops(recordings)
+    train(accelerator, model, loss_of, crops, held_out, settings, model.save_pretrained, norm_inputs=norm_inputs)
 
 
 def train_nu_wave(settings: TrainingSettings) -> None:
@@ -131,7 +133,7 @@ def train_nu_wave(settings: TrainingSettings) -> None:
         As `train` and `find_recordings`.
     """
     accelerator = launch(settings)
-    recordings = find_recordings(settings.data, settings.licences)
+    recordings, held_out = find_recordings(settings.data, settings.licences)
     model = build(NUWave, settings).train()
     levels, sampled = training_levels(), sampling_scheduler().alphas_cumprod.sqrt()
 
@@ -152,7 +154,8 @@ def train_nu_wave(settings: TrainingSettings) -> None:
             predicted = model(noisy, batch["lowpassed"], level).float()
         return (predicted - noise).abs().mean(dim=-1).clamp(min=1e-20).log().mean()
 
-    train(accelerator, model, loss_of, recordings, settings, model.save_pretrained)
+    crops = settings.crops(recordings)
+    train(accelerator, model, loss_of, crops, held_out, settings, model.save_pretrained)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

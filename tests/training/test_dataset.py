@@ -425,6 +425,14 @@ def test_degradations_change_the_input_alone(manifest):
     assert not torch.equal(plain["lowpassed"], quantised["lowpassed"])
 
 
+def test_crops_that_are_not_low_passed_are_the_same_crops(manifest):
+    training, validation = find_recordings([manifest])
+    plain = CropDataset(training, 4_800, WEIGHTS, 0, lowpassed=False)[1]
+    assert plain.keys() == {"audio", "index", "num_skipped"}
+    assert torch.equal(plain["audio"], CropDataset(training, 4_800, WEIGHTS, 0)[1]["audio"])
+    assert "lowpassed" not in draw_validation_crops(validation, 4_800, 2, seed=0, lowpassed=False)[0]
+
+
 def test_workers_change_nothing(manifest):
     stream = CropDataset(find_recordings([manifest])[0], 4_800, WEIGHTS, 0)
     loader = DataLoader(stream, batch_sampler=[range(2), range(2, 4)], num_workers=2)

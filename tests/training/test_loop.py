@@ -21,8 +21,9 @@ from audiosr_pipeline.cli import main
 from audiosr_pipeline.training import saving
 from audiosr_pipeline.training.dataset import Recording, find_recordings
 from audiosr_pipeline.training.discriminators import Adversary, SpectrogramDiscriminator
-from audiosr_pipeline.training.loop import MAY_CHANGE, TrainingSettings, launch, learning_rate_at, train
+from audiosr_pipeline.training.loop import launch, learning_rate_at, train
 from audiosr_pipeline.training.saving import load_state
+from audiosr_pipeline.training.settings import MAY_CHANGE, TrainingSettings
 
 
 class Scripted:
@@ -37,7 +38,7 @@ class Scripted:
             output=str(output),
             **{"batch_size": 2, "crop_s": 0.02, "warmup_steps": 2, "num_workers": 0, **settings},
         )
-        self.recordings = find_recordings([manifest])
+        self.recordings, self.held_out = find_recordings([manifest])
         self.model = nn.Linear(1, 1, bias=False)
         nn.init.zeros_(self.model.weight)
         self.trained: nn.Module = self.model
@@ -65,7 +66,8 @@ class Scripted:
             launch(self.settings),
             self.trained,
             self.loss_of,
-            self.recordings,
+            self.settings.crops(self.recordings),
+            self.held_out,
             self.settings,
             self.export,
             norm_inputs=self.norm_inputs,
@@ -196,7 +198,7 @@ def test_a_best_model_that_is_gone_is_not_gone_unsaid(run_of, caplog):
 def test_with_other_validation_recordings_the_best_counts_anew(run_of, caplog):
     run_of(num_steps=2, validation_every=1).run()
     more = run_of(num_steps=4, validation_every=1)
-    more.recordings = (more.recordings[0], more.recordings[0])
+    more.held_out = more.recordings
     more.validation = {3: 100.0, 4: 101.0}
     more.run()
     assert len(more.exported) == 1 and more.state["best"] == 100.0
@@ -249,7 +251,8 @@ def test_a_preview_and_the_curves_go_to_tensorboard(run_of):
         launch(run.settings),
         run.model,
         run.loss_of,
-        run.recordings,
+        run.settings.crops(run.recordings),
+        run.held_out,
         run.settings,
         run.export,
         preview=lambda batch: {"mel": torch.rand(5, 256), "sound": batch["audio"][0]},
@@ -315,7 +318,7 @@ def test_a_precision_that_the_hardware_lacks_is_refused(run_of):
 def test_a_file_that_breaks_is_passed_over_named_and_counted(run_of, caplog):
     run = run_of(num_steps=40)
     broken = Recording(Path(run.settings.output) / "gone.wav", "effects", 3.0)
-    run.recordings[0].append(broken)
+    run.recordings.append(broken)
     run.run()
     assert run.state["step"] == 40
     assert caplog.text.count("gone.wav") == 1
@@ -418,7 +421,8 @@ def test_against_an_adversary_the_latest_is_exported(run_of):
     run = run_of(num_steps=3, validation_every=1)
     run.validation, run.first = {1: 5.0, 2: 6.0, 3: 7.0}, 1
     adversary = Adversary([SpectrogramDiscriminator(512, 128, channels=1)], 1e-3)
-    train(launch(run.settings), run.model, run.loss_of, run.recordings, run.settings, run.export, adversary)
+    crops = run.settings.crops(run.recordings)
+    train(launch(run.settings), run.model, run.loss_of, crops, run.held_out, run.settings, run.export, adversary)
     assert len(run.exported) == 3 and run.state["best"] == 5.0
     assert "discriminators" in run.state["adversary"]
 
@@ -439,8 +443,9 @@ class Crops:
             noise = torch.randn(4, generator=generator)
             return (model(batch["lowpassed"]) - batch["audio"][:, :4] + 0.1 * noise).square().mean()
 
-        recordings = find_recordings(self.settings.data)
-        train(accelerator, model, loss_of, recordings, self.settings, lambda folder: folder.mkdir())
+        recordings, held_out = find_recordings(self.settings.data)
+        crops = self.settings.crops(recordings)
+        train(accelerator, model, loss_of, crops, held_out, self.settings, lambda folder: folder.mkdir())
         return model
 
 

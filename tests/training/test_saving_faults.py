@@ -12,8 +12,9 @@ from torch import Tensor, nn
 
 from audiosr_pipeline.training import loop
 from audiosr_pipeline.training.dataset import CropDataset, find_recordings
-from audiosr_pipeline.training.loop import TrainingSettings, launch, train
+from audiosr_pipeline.training.loop import launch, train
 from audiosr_pipeline.training.saving import load_state
+from audiosr_pipeline.training.settings import TrainingSettings
 from tests.faults import Operation, faulty_files, kill_at
 
 NUM_STEPS = 2
@@ -46,7 +47,7 @@ def crops_drawn_once(monkeypatch):
 @pytest.fixture
 def run(manifest, tmp_path):
     """Trains a linear map of crops for two steps, with a validation, an export and a state after each."""
-    recordings = tuple(side[:2] for side in find_recordings([manifest]))
+    recordings, held_out = (side[:2] for side in find_recordings([manifest]))
 
     def run(name: str) -> None:
         settings = TrainingSettings(
@@ -64,7 +65,7 @@ def run(manifest, tmp_path):
             folder.mkdir()
             (folder / "weights").write_bytes(model.weight.detach().numpy().tobytes())
 
-        train(accelerator, model, loss_of, recordings, settings, export)
+        train(accelerator, model, loss_of, settings.crops(recordings), held_out, settings, export)
 
     return run
 
