@@ -23,12 +23,6 @@ HIGHEST_RISE = 0.345
 LEVEL_FRAMES = 7
 # Mel bins below the cutoff whose levels the model is to meet, and bins above it that are moved with them.
 NUM_MATCHED, NUM_FADED = 4, 12
-# The mel bins of a latent, and by how much the mean level of such a band may be below that of the band under it, in
-# nepers: 9 dB. In recordings whose content goes on to 24 kHz, 1 to 5 % of all bands from 6 kHz on fall by more.
-BAND_MELS = 8
-STEEPEST_FALL = 1.04
-# Frames over which the levels of bands are averaged: odd.
-FALL_FRAMES = 5
 
 
 @dataclass(frozen=True)
@@ -47,8 +41,8 @@ class EnvelopeAdjustment:
 
     steady_share: float = 0.8
     expected_rest: float = 0.8
-    generated_rest: float = 0.7
-    detail_gain: float = 1.4
+    generated_rest: float = 0.85
+    detail_gain: float = 1.8
     offset_db: float = 0.9
     lowest_wall_hz: float = 15_000.0
     steepest_slope_db: float = 1.0
@@ -124,28 +118,6 @@ def match_splice(mel: Tensor, input_mel: Tensor, cutoff_freq: float, mel_edges: 
         return
     missed = (input_mel[..., below].to(mel.device) - mel[..., below]).mean(-1, keepdim=True)
     mel[..., above] += missed * torch.linspace(1, 0, NUM_FADED + 1, device=mel.device)[: len(above)]
-
-
-def limit_fall(mel: Tensor, cutoff_freq: float, mel_edges: np.ndarray) -> None:
-    """Raises, in place, generated bands that lie more than 9 dB below the band under them, frame by frame.
-
-    Recordings that coders ended at 16 or 21.5 kHz teach a model that sounds may end there. A band is what one row of
-    latents holds, since such an end falls between two of them.
-
-    Args:
-        mel: Generated log-mel `(rows, 1, num_frames, n_mels)`.
-        cutoff_freq: Frequency in Hz.
-        mel_edges: See `num_low_mels`.
-    """
-    first = -(-num_low_mels(cutoff_freq, mel_edges) // BAND_MELS)
-    bands = mel.unflatten(-1, (-1, BAND_MELS))
-    level = avg_pool1d(
-        bands.mean(-1)[:, 0].mT, FALL_FRAMES, stride=1, padding=FALL_FRAMES // 2, count_include_pad=False
-    )
-    for band in range(first + 1, level.shape[1]):
-        missing = (level[:, band - 1] - STEEPEST_FALL - level[:, band]).clamp(min=0)
-        level[:, band] += missing
-        bands[:, 0, :, band] += missing[..., None]
 
 
 def _split(mel: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:

@@ -7,14 +7,11 @@ from typing import Any
 import numpy as np
 import torch
 from diffusers import AudioLDM2UNet2DConditionModel, AutoencoderDC, AutoencoderKL, SchedulerMixin
-from diffusers.pipelines.pipeline_loading_utils import LOADABLE_CLASSES
 from torch import Tensor
 from transformers import SpeechT5HifiGan
 
-from audiosr_pipeline.dsp.envelope import adjust_envelope, limit_fall, limit_rise, match_splice
-from audiosr_pipeline.dsp.low_band import num_low_mels, replace_low_mel
-from audiosr_pipeline.dsp.normalization import apply_gain
-from audiosr_pipeline.dsp.temporal_envelope import follow_envelope
+from audiosr_pipeline.dsp.envelope import adjust_envelope, limit_rise, match_splice
+from audiosr_pipeline.dsp.low_band import num_low_mels
 from audiosr_pipeline.dsp.windows import Window
 from audiosr_pipeline.models.bandwidth_extension import BandwidthExtensionVocoder
 from audiosr_pipeline.models.envelope_predictor import EnvelopePredictor
@@ -35,7 +32,7 @@ from audiosr_pipeline.pipelines.latent_grid import LatentGrid
 from audiosr_pipeline.pipelines.loading import LoadablePipeline
 from audiosr_pipeline.pipelines.onednn import OneDNN
 from audiosr_pipeline.pipelines.outputs import AudioSRPipelineOutput, in_form
-from audiosr_pipeline.pipelines.prepared_clip import PreparedClip, continued_components, lowpassed, prepare_clip
+from audiosr_pipeline.pipelines.prepared_clip import PreparedClip, prepare_clip
 from audiosr_pipeline.pipelines.report import report_of
 from audiosr_pipeline.pipelines.sampling import (
     UNCONDITIONAL_LATENT,
@@ -48,15 +45,8 @@ from audiosr_pipeline.pipelines.sampling import (
 from audiosr_pipeline.pipelines.settings import CALLBACK_TENSOR_INPUTS, CallSettings
 from audiosr_pipeline.pipelines.splice import NotAudioError, Spliced, splice
 from audiosr_pipeline.pipelines.turns import in_turn
+from audiosr_pipeline.pipelines.vocoding import VOCODER_FRAMES, vocode
 from audiosr_pipeline.pipelines.weight_checks import check_finite_weights
-
-# diffusers downloads a model from the Hub only if it knows the module of each component (its issue 6563). No classes
-# need be listed: ours derive from ones that it lists.
-OWN_CLASSES = (MelFeatureExtractor, ISTFTVocoder, BandwidthExtensionVocoder, EnvelopePredictor)
-LOADABLE_CLASSES.update({part.__module__: {} for part in OWN_CLASSES})
-
-# A vocoder hears less far than the UNet: longer windows would only take memory.
-VOCODER_FRAMES = 64
 
 
 class AudioSRPipeline(LoadablePipeline):
@@ -438,7 +428,6 @@ class AudioSRPipeline(LoadablePipeline):
             adjust_envelope(mel, self.expect(prepared.mel, edge[0]), *edge, self.envelope_predictor.adjustment)
         limit_rise(mel, prepared.mel, *edge)
         match_splice(mel, prepared.mel, *edge)
-        limit_fall(mel, *edge)
         return mel
 
     @torch.no_grad()
@@ -467,50 +456,9 @@ class AudioSRPipeline(LoadablePipeline):
         Raises:
             ValueError: If the vocoder makes another number of samples of a frame than the feature extractor's hop.
         """
-        assert prepared.mel is not None and prepared.gain is not None and prepared.components is not None
-        scale, frame_samples = self.grid.scale, self.grid.frame_samples
-        input_mel, cutoff_freq = prepared.mel, prepared.inspection.cutoff_freq
-        num_samples, components = prepared.audio.shape[-1], prepared.components
-        heard: Tensor | None = None
-        if isinstance(self.vocoder, BandwidthExtensionVocoder):
-            rate = self.sampling_rate
-            continued = continued_components(prepared.clip, components, num_samples, self.grid, rate)
-            heard = torch.cat([lowpassed(part, cutoff_freq, prepared.gain, rate) for part in continued])
-
-        def vocoded(window: Window) -> Tensor:
-            frames = slice(window.start * scale, window.stop * scale)
-            # Window by window: of ten minutes of stereo, a copy of the mel spectrogram takes 120 MB.
-            own = input_mel[:, :, frames].to(mel.device)
-            replaced = replace_low_mel(mel[:, :, frames], own, cutoff_freq, self.feature_extractor.mel_edges)
-            # Where windows overlap they need the same noise.
-            given: dict[str, Any] = {}
-            if isinstance(self.vocoder, (ISTFTVocoder, BandwidthExtensionVocoder)):
-                given["first_frame"] = frames.start
-            if heard is not None:
-                samples = slice(window.start * frame_samples, window.stop * frame_samples)
-                given |= {"audio": heard[:, samples].to(mel.device), "cutoff_freq": cutoff_freq}
-            with OneDNN():
-                audio = self.vocoder(replaced[:, 0].to(self.vocoder.dtype), **given)
-            needed = (window.stop - window.start) * frame_samples
-            # Some vocoders make some samples more of the last frame.
-            if not 0 <= audio.shape[-1] - needed < frame_samples:
-                raise ValueError(
-                    f"the vocoder makes {audio.shape[-1]} samples of {replaced.shape[2]} frames; needed are "
-                    f"{self.grid.hop_length} each, the feature extractor's hop_length: load the vocoder that belongs "
-                    "to this model."
-                )
-            progress.update()
-            return audio[:, :needed].float().cpu()
-
-        num_frames = mel.shape[2] // scale
-        with self.progress_bar(total=len(self.grid.windows(num_frames, VOCODER_FRAMES))) as progress:
-            audio = self.grid.in_windows(vocoded, num_frames, frame_samples, VOCODER_FRAMES).numpy()
-        apply_gain(audio, 1 / prepared.gain)
-        audio = audio[:, self.grid.margin_samples : self.grid.margin_samples + num_samples]
-        for row, component in enumerate(audio):
-            own = components.component(prepared.audio, row)
-            follow_envelope(component, own, prepared.inspection.bandwidth, self.sampling_rate)
-        return components.mix(audio)
+        num_windows = len(self.grid.windows(mel.shape[2] // self.grid.scale, VOCODER_FRAMES))
+        with self.progress_bar(total=num_windows) as progress:
+            return vocode(mel, prepared, self.vocoder, self.feature_extractor, self.grid, progress)
 
     def replace_low_band(
         self, waveform: np.ndarray | None, prepared: PreparedClip, guidance_scale: float = 1.0

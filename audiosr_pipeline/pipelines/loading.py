@@ -8,10 +8,15 @@ from weakref import WeakSet
 
 import torch
 from diffusers import DiffusionPipeline
+from diffusers.pipelines.pipeline_loading_utils import LOADABLE_CLASSES
 from diffusers.utils import SAFETENSORS_WEIGHTS_NAME
 from typing_extensions import Self
 
 from audiosr_pipeline.convert.components import convert_checkpoint
+from audiosr_pipeline.models.bandwidth_extension import BandwidthExtensionVocoder
+from audiosr_pipeline.models.envelope_predictor import EnvelopePredictor
+from audiosr_pipeline.models.feature_extractor import MelFeatureExtractor
+from audiosr_pipeline.models.vocoder import ISTFTVocoder
 from audiosr_pipeline.pipelines.weight_checks import (
     check_chosen_files,
     check_files,
@@ -21,6 +26,11 @@ from audiosr_pipeline.pipelines.weight_checks import (
 )
 
 logger = logging.getLogger(__name__)
+
+# diffusers downloads a model from the Hub only if it knows the module of each component (its issue 6563). No classes
+# need be listed: ours derive from ones that it lists.
+OWN_CLASSES = (MelFeatureExtractor, ISTFTVocoder, BandwidthExtensionVocoder, EnvelopePredictor)
+LOADABLE_CLASSES.update({part.__module__: {} for part in OWN_CLASSES})
 
 WEIGHTS = Path(__file__).parents[1] / "weights"
 # What the fine-tuned models of the package share.

@@ -31,7 +31,7 @@ class AssemblySettings:
     vocoder: str = setting("runs/vocoder/best", "folder of the trained vocoder")
     envelope: str = setting("", "folder of the trained envelope predictor; none: the envelope is the UNet's own")
     output: str = setting("runs/audiosr", "folder of the pipeline")
-    num_inference_steps: int = setting(5, "denoising steps")
+    num_inference_steps: int = setting(4, "denoising steps")
     guidance_scale: float = setting(1.0, "weight of the guidance")
     eta: float = setting(1.0, "noise added in each step, 0 to 1")
     window_s: float = setting(10.24, "what the UNet sees at a time, in seconds; its training's crops may be shorter")

@@ -4,12 +4,9 @@ import pytest
 import torch
 
 from audiosr_pipeline.dsp.envelope import (
-    BAND_MELS,
     HIGHEST_RISE,
     NUM_FADED,
     NUM_MATCHED,
-    STEEPEST_FALL,
-    limit_fall,
     limit_rise,
     match_splice,
 )
@@ -114,26 +111,3 @@ def test_without_a_band_on_each_side_nothing_is_matched(cutoff_freq):
     mel = flat_mel(5.0)
     match_splice(mel, flat_mel(0.0), cutoff_freq, MEL_EDGES)
     assert torch.equal(mel, flat_mel(5.0))
-
-
-def test_a_cliff_above_the_cutoff_is_raised_and_a_natural_fall_is_not():
-    natural = -0.9 * torch.arange(256) / BAND_MELS
-    mel = natural.expand(2, 1, 20, 256).clone()
-    limit_fall(mel, 8_000, MEL_EDGES)
-    assert torch.equal(mel, natural.expand(2, 1, 20, 256))
-    mel[0, :, 5:15, 248:] -= 5.0
-    limit_fall(mel, 8_000, MEL_EDGES)
-    assert torch.equal(mel[1], natural.expand(1, 20, 256))
-    bands = mel[0, 0].unflatten(-1, (-1, BAND_MELS)).mean(-1)
-    # In the middle of the passage, where the average over frames is that of the frames.
-    assert float(bands[10, 31] - bands[10, 30]) == pytest.approx(-STEEPEST_FALL, abs=1e-5)
-    assert torch.equal(mel[0, 0, :, :248], natural[:248].expand(20, -1))
-
-
-def test_a_cliff_below_the_cutoff_is_the_input_s():
-    mel = torch.zeros(1, 1, 20, 256)
-    low = num_low_mels(12_000, MEL_EDGES)
-    mel[..., low // 2 :] = -6.0
-    before = mel.clone()
-    limit_fall(mel, 12_000, MEL_EDGES)
-    assert torch.equal(mel, before)

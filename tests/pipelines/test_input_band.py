@@ -11,6 +11,7 @@ from audiosr_pipeline.dsp.cutoff import find_cutoff
 from audiosr_pipeline.dsp.low_band import num_low_mels
 from audiosr_pipeline.dsp.normalization import apply_gain
 from audiosr_pipeline.dsp.resample import resample
+from audiosr_pipeline.pipelines import splice
 from audiosr_pipeline.pipelines.inputs import load_clips
 from tests.conftest import build_tiny_pipeline
 from tests.pipelines.stubs import Playback, WhiteNoise, error_below_db, seeded
@@ -116,7 +117,7 @@ def test_what_is_lowered_for_the_low_band_s_sake_is_reported(monkeypatch):
     pipe = build_tiny_pipeline(default_num_inference_steps=1)
     pipe.vocoder = WhiteNoise()
     pipe.vocoder.register_forward_hook(lambda module, inputs, audio: 5 * audio)
-    monkeypatch.setattr(type(pipe), "_limit", lambda *arguments: ())
+    monkeypatch.setattr(splice, "limit_new_band", lambda *arguments: ())
     audio = np.zeros(4_000, np.float32)
     audio[2_000] = 0.3
     for clip, is_lowered in ((audio, True), (noise(0.5, 8_000)[0], False)):
