@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from audiosr_pipeline.dsp.low_band import replace_low_mel
 from audiosr_pipeline.dsp.normalization import apply_gain
@@ -24,7 +24,7 @@ VOCODER_FRAMES = 64
 def vocode(
     mel: Tensor,
     prepared: PreparedClip,
-    vocoder: nn.Module,
+    vocoder: Any,
     feature_extractor: MelFeatureExtractor,
     grid: LatentGrid,
     progress: Any,
