@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from audiosr_pipeline.audio_io import AUDIO_SUFFIXES, audio_files, audio_format, read_audio
+from audiosr_pipeline.audio_io import AUDIO_SUFFIXES, audio_files, audio_format, passed_over, read_audio
 from audiosr_pipeline.csv_files import number_text, write_csv
 from audiosr_pipeline.dsp.resample import resample
 from audiosr_pipeline.metrics.bootstrap import Mean, bootstrap_means
@@ -42,6 +42,7 @@ class Evaluation:
         only_estimate: Names that have an estimate alone.
         cutoff_freq: Frequency in Hz above which the estimates are new; None if it was not given.
         sample_format: `"16 bit"` if both signals were rounded to it, else `"as read"`.
+        passed_over: Lines that count and name what isn't taken for audio in the two folders.
     """
 
     scores: dict[str, dict[str, float]]
@@ -52,6 +53,7 @@ class Evaluation:
     only_estimate: list[str]
     cutoff_freq: float | None
     sample_format: str
+    passed_over: list[str]
 
     def means(self, seed: int = 0) -> dict[str, Mean]:
         """Mean of each score over the clips that have it, see `bootstrap_means`; without scores that no clip has."""
@@ -154,6 +156,7 @@ def evaluate(
         only_estimate=sorted(estimates.keys() - references.keys()),
         cutoff_freq=cutoff_freq,
         sample_format="16 bit" if to_16_bit else "as read",
+        passed_over=[*passed_over(reference_dir), *passed_over(estimate_dir)],
     )
     for name in tqdm(names, desc=Path(estimate_dir).name, unit="file", disable=not show_progress):
         try:

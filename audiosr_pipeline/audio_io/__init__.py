@@ -1,7 +1,7 @@
 """Audio files: alone in touching soundfile and PyAV."""
 
 from audiosr_pipeline.audio_io.errors import AudioFileError
-from audiosr_pipeline.audio_io.files import AUDIO_SUFFIXES, audio_files, not_files, other_files
+from audiosr_pipeline.audio_io.files import AUDIO_SUFFIXES, audio_files, listed, passed_over, real_path
 from audiosr_pipeline.audio_io.reading import (
     audio_channels,
     audio_format,
@@ -33,12 +33,13 @@ __all__ = [
     "fitting_gain",
     "is_narrower",
     "kept_subtype",
+    "listed",
     "looks_like_file",
-    "not_files",
-    "other_files",
+    "passed_over",
     "read_audio",
     "read_comment",
     "read_segment",
+    "real_path",
     "sample_format",
     "write_audio",
 ]

@@ -13,6 +13,8 @@ AUDIO_SUFFIXES = (
 
 # Programs in TypeScript are named so too.
 PROGRAM_SUFFIXES = (".ts", ".mts")
+# Of the files that are passed over in a folder, so many are named.
+MOST_NAMES = 8
 
 
 def audio_files(folder: Path | str) -> list[Path]:
@@ -29,6 +31,41 @@ def other_files(folder: Path | str) -> list[Path]:
 def not_files(folder: Path | str) -> list[tuple[Path, str]]:
     """What `audio_files` passes over because it is no file, each with what it is; but for what is hidden."""
     return [(path, _kind(path)) for path in _entries(folder) if not path.is_file()]
+
+
+def passed_over(folder: Path | str, leave_out: Path | None = None) -> list[str]:
+    """Lines that count and name what `audio_files` passes over in a folder, but for what is hidden; none if nothing.
+
+    Args:
+        folder: The folder.
+        leave_out: Folder whose files aren't counted, unless `folder` lies in it.
+    """
+    others, unread = other_files(folder), not_files(folder)
+    if leave_out is not None and (out := real_path(leave_out)) not in real_path(folder).parents:
+        others = [file for file in others if out not in real_path(file).parents]
+        # The folder itself may be a link.
+        unread = [(file, kind) for file, kind in unread if out not in (link := real_path(file), *link.parents)]
+    lines = []
+    if others:
+        what = "1 file that isn't" if len(others) == 1 else f"{len(others)} files that aren't"
+        names = listed([str(file.relative_to(folder)) for file in others])
+        lines.append(f"{folder}: passed over {what} named as audio or video: {names}")
+    if unread:
+        what = "1 that is no file" if len(unread) == 1 else f"{len(unread)} that are no files"
+        names = listed([f"{file.relative_to(folder)} ({kind})" for file, kind in unread])
+        lines.append(f"{folder}: passed over {what}: {names}")
+    return lines
+
+
+def listed(names: list[str]) -> str:
+    """The first of some names, and how many more there are."""
+    more = f" and {len(names) - MOST_NAMES} more" if len(names) > MOST_NAMES else ""
+    return f"{', '.join(names[:MOST_NAMES])}{more}"
+
+
+def real_path(path: Path | str) -> Path:
+    """Where a path leads. Links that lead to themselves are left, where `Path.resolve` fails."""
+    return Path(os.path.realpath(path))
 
 
 def _entries(folder: Path | str) -> list[Path]:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import torch
 
-from audiosr_pipeline.audio_io import audio_files, not_files, other_files
+from audiosr_pipeline.audio_io import audio_files, listed, passed_over, real_path
 
 INPUTS = (
     "audio files, folders (with their subfolders), patterns like *.wav; - is stdin; ./-a.wav is a file whose name "
@@ -20,8 +20,6 @@ DEVICE = '"cpu", "cuda", "cuda:1", "mps"; default: cuda if there is one, else cp
 # How the program's own streams are named; a file can be given as ./-.
 STREAM = "-"
 STDIN, STDOUT = Path("/dev/stdin"), Path("/dev/stdout")
-# Of the files that are passed over in a folder, so many are named.
-MOST_NAMES = 8
 
 
 class UsageError(Exception):
@@ -86,28 +84,20 @@ def find_sources(
             continue
         matches, odd = _matches(given)
         if odd:
-            notes.append(f"{given}: passed over {_listed([f'{path} (no file)' for path in odd])}")
+            notes.append(f"{given}: passed over {listed([f'{path} (no file)' for path in odd])}")
         if not matches:
             failures.append(f"{given}: a pattern that matches no file")
         for path in matches:
             if not _is_folder(path):
                 sources.append((path, Path(path.name)))
                 continue
-            files, others, unread = audio_files(path), other_files(path), not_files(path)
+            files = audio_files(path)
             if not files:
                 failures.append(f"{path}: a folder without audio files")
             if leave_out is not None and (out := real_path(leave_out)) not in real_path(path).parents:
                 files = [file for file in files if out not in real_path(file).parents]
-                others = [file for file in others if out not in real_path(file).parents]
-                # The folder itself may be a link.
-                unread = [(file, kind) for file, kind in unread if out not in (link := real_path(file), *link.parents)]
             sources += [(file, file.relative_to(path)) for file in files]
-            if others:
-                notes.append(_passed_over(path, others))
-            if unread:
-                what = "1 that is no file" if len(unread) == 1 else f"{len(unread)} that are no files"
-                listed = _listed([f"{file.relative_to(path)} ({kind})" for file, kind in unread])
-                notes.append(f"{path}: passed over {what}: {listed}")
+            notes += passed_over(path, leave_out)
     return sources, failures, notes
 
 
@@ -119,24 +109,6 @@ def _matches(given: str) -> tuple[list[Path], list[Path]]:
     # A pipe that nothing writes to would be waited for.
     odd = [path for path in map(Path, found) if path.exists() and not (path.is_file() or path.is_dir())]
     return [path for path in map(Path, found) if path not in odd], odd
-
-
-def _passed_over(folder: Path, files: list[Path]) -> str:
-    """A line that counts and names what isn't searched for in a folder."""
-    names = _listed([str(file.relative_to(folder)) for file in files])
-    what = "1 file that isn't" if len(files) == 1 else f"{len(files)} files that aren't"
-    return f"{folder}: passed over {what} named as audio or video: {names}"
-
-
-def _listed(names: list[str]) -> str:
-    """The first of some names, and how many more there are."""
-    more = f" and {len(names) - MOST_NAMES} more" if len(names) > MOST_NAMES else ""
-    return f"{', '.join(names[:MOST_NAMES])}{more}"
-
-
-def real_path(path: Path) -> Path:
-    """Where a path leads. Links that lead to themselves are left, where `Path.resolve` fails."""
-    return Path(os.path.realpath(path))
 
 
 def _is_folder(path: Path) -> bool:

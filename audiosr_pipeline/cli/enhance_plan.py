@@ -9,8 +9,8 @@ from pathlib import Path
 
 from PIL import Image
 
-from audiosr_pipeline.audio_io import AUDIO_SUFFIXES, check_subtype, read_comment
-from audiosr_pipeline.cli.arguments import STDIN, STDOUT, UsageError, find_sources, real_path
+from audiosr_pipeline.audio_io import AUDIO_SUFFIXES, check_subtype, read_comment, real_path
+from audiosr_pipeline.cli.arguments import STDIN, STDOUT, UsageError, find_sources
 from audiosr_pipeline.cli.messages import complain
 from audiosr_pipeline.cli.output_names import output_names
 from audiosr_pipeline.cli.streams import as_text, shown

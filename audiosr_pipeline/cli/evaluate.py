@@ -78,6 +78,9 @@ def run(arguments: argparse.Namespace) -> int:
     except (ImportError, OSError, ValueError) as error:
         complain(one_line(error))
         return 1
+    # That of the references is in each.
+    for line in dict.fromkeys(line for evaluation in evaluations.values() for line in evaluation.passed_over):
+        complain(line)
     for name, evaluation in evaluations.items():
         name_unscored(f"{name}: " if len(evaluations) > 1 else "", evaluation)
     return 1 if any(evaluation.skipped for evaluation in evaluations.values()) else 0

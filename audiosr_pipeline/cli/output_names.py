@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 
-from audiosr_pipeline.audio_io import AUDIO_SUFFIXES
-from audiosr_pipeline.cli.arguments import STDIN, real_path
+from audiosr_pipeline.audio_io import AUDIO_SUFFIXES, real_path
+from audiosr_pipeline.cli.arguments import STDIN
 
 
 def output_names(sources: Sequence[tuple[Path, Path]], suffix: str, out: Path) -> list[Path]:

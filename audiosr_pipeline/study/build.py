@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
-from audiosr_pipeline.audio_io import AudioFileError, read_audio, write_audio
+from audiosr_pipeline.audio_io import AudioFileError, passed_over, read_audio, write_audio
 from audiosr_pipeline.dsp.resample import resample
 from audiosr_pipeline.evaluate import named_files
 from audiosr_pipeline.pipelines.audiosr import AudioSRPipeline
@@ -91,7 +91,7 @@ def build_study(
 
     Each item is presented as it was generated ("original", resampled to 48 kHz) and after AudioSR ("audiosr"). An item
     that can't be used is left out and listed with the reason; where a set has more than it is asked for, another takes
-    its place.
+    its place. A warning counts and names what in a folder isn't taken for audio.
 
     Args:
         output: Folder to write, new or empty. It appears whole or not at all.
@@ -116,6 +116,9 @@ def build_study(
     orders = [draw_order(item_set, settings.seed) for item_set in sets]
     num_tests = [item_set.num_items or len(order) for item_set, order in zip(sets, orders, strict=True)]
     check_forms(settings.num_forms, settings.items_per_form, sum(num_tests))
+    folders = [*(item_set.folder for item_set in sets if isinstance(item_set, FolderSet)), *systems.values()]
+    for line in (line for folder in dict.fromkeys(folders) for line in passed_over(folder)):
+        warnings.warn(line, stacklevel=2)
     items: list[dict[str, Any]] = []
     skipped: list[dict[str, str]] = []
     total = sum(min(num + settings.num_training, len(order)) for num, order in zip(num_tests, orders, strict=True))

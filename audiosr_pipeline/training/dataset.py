@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset, default_collate
 
-from audiosr_pipeline.audio_io import AudioFileError, audio_files, audio_length, read_segment
+from audiosr_pipeline.audio_io import AudioFileError, audio_files, audio_length, passed_over, read_segment
 from audiosr_pipeline.csv_files import read_csv
 from audiosr_pipeline.dsp.resample import resample
 from audiosr_pipeline.training.degrade import DegradationShares, degrade, draw_degradation
@@ -62,7 +62,8 @@ def find_recordings(
 ) -> tuple[list[Recording], list[Recording]]:
     """Finds what can be trained on in folders and CSV manifests, and holds a sixteenth of it out for validation.
 
-    In a folder that is every file that is named as audio, also in its subfolders; all count as effects. In a manifest
+    In a folder that is every file that is named as audio, also in its subfolders; all count as effects. What else is
+    there is counted and named in a warning. In a manifest
     it is the rows with a licence that `licences` matches, and with "train" in `split` if there is such a column. Files
     that can't be read are left out with a warning. Takes of one recording (`...-A`, `...-B`) stay on one side.
 
@@ -109,6 +110,8 @@ def find_recordings(
 
 
 def _folder_rows(folder: Path) -> Iterator[dict[str, Any]]:
+    for line in passed_over(folder):
+        logger.warning("%s", line)
     return ({"path": path} for path in audio_files(folder))
 
 

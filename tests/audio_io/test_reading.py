@@ -12,7 +12,7 @@ from audiosr_pipeline.audio_io import (
     AudioFileError,
     audio_files,
     audio_format,
-    other_files,
+    passed_over,
     read_audio,
     write_audio,
 )
@@ -155,4 +155,6 @@ def test_programs_named_as_video_are_passed_over_in_folders(tmp_path, text, suff
     program.write_text(text, encoding="utf-8")
     encode(tmp_path / "video.ts", some_audio(), 48_000, "mp2", "mpegts")
     assert audio_files(tmp_path) == [tmp_path / "video.ts"]
-    assert other_files(tmp_path) == [program]
+    assert passed_over(tmp_path) == [
+        f"{tmp_path}: passed over 1 file that isn't named as audio or video: {program.name}"
+    ]

@@ -76,6 +76,20 @@ def test_evaluate_names_what_has_no_partner(capsys):
     ]
 
 
+def test_evaluate_counts_and_names_what_it_passes_over(capsys):
+    for name in ("true/a.wav", "one/a.wav", "other/a.wav"):
+        make_wav(name, sampling_rate=48_000)
+    for name in ("true/notes.txt", "one/a.json", "one/a.png"):
+        Path(name).touch()
+    Path("other/b.wav").symlink_to("nowhere.wav")
+    assert run("evaluate", "--reference", "true", "--estimate", "one", "--estimate", "other") == 0
+    assert lines(capsys.readouterr().err) == [
+        "audiosr-pipeline: true: passed over 1 file that isn't named as audio or video: notes.txt",
+        "audiosr-pipeline: one: passed over 2 files that aren't named as audio or video: a.json, a.png",
+        "audiosr-pipeline: other: passed over 1 that is no file: b.wav (a link to nothing)",
+    ]
+
+
 def test_evaluate_names_what_it_skips(capsys):
     make_wav("true/a.wav", sampling_rate=48_000)
     make_wav("true/b.wav", sampling_rate=48_000)

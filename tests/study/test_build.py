@@ -202,6 +202,18 @@ def test_a_manifest_that_is_none_is_told(text, tmp_path):
         rebuild_study(tmp_path / "manifest.json", tmp_path / "again")
 
 
+def test_what_is_passed_over_in_the_folders_is_counted_and_named(tmp_path):
+    folder = save_clips(tmp_path / "in", 2)
+    (folder / "notes.txt").touch()
+    (folder / "link.wav").symlink_to("nowhere.wav")
+    with pytest.warns(UserWarning, match=r"in: passed over 1 ") as warned:
+        build_study(tmp_path / "study", [FolderSet("x", folder)], settings=SETTINGS)
+    assert [str(warning.message) for warning in warned] == [
+        f"{folder}: passed over 1 file that isn't named as audio or video: notes.txt",
+        f"{folder}: passed over 1 that is no file: link.wav (a link to nothing)",
+    ]
+
+
 @pytest.mark.filterwarnings("error")
 def test_items_that_can_not_be_used_are_left_out_and_listed(tmp_path):
     folder = save_clips(tmp_path / "in", 3)

@@ -226,6 +226,7 @@ def test_a_folder_gives_its_audio_and_what_can_not_be_read_is_counted(tmp_path, 
     training, validation = find_recordings([tmp_path])
     assert {(r.path.name, r.duration_s) for r in training + validation} == {("one.wav", 0.5), ("two.flac", 1.0)}
     assert "corrupt.wav" in caplog.text and "empty.ogg" in caplog.text and "2 of 4 files skipped" in caplog.text
+    assert f"{tmp_path}: passed over 1 file that isn't named as audio or video: notes.txt" in caplog.messages
 
 
 def test_an_empty_folder_is_an_error(tmp_path):
