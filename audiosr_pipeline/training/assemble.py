@@ -10,6 +10,7 @@ from audiosr_pipeline.models.envelope_predictor import EnvelopePredictor
 from audiosr_pipeline.models.feature_extractor import MelFeatureExtractor
 from audiosr_pipeline.pipelines.audiosr import AudioSRPipeline
 from audiosr_pipeline.training.ldm import build_scheduler
+from audiosr_pipeline.training.parts import check_trained_with, load_part
 from audiosr_pipeline.training.saving import saving
 from audiosr_pipeline.training.settings import setting
 from audiosr_pipeline.training.vae import load_autoencoder
@@ -42,14 +43,17 @@ def assemble(settings: AssemblySettings) -> None:
 
     Raises:
         OSError: If a component can't be read, `settings.output` is there and not empty, or can't be written.
+        ValueError: If the UNet was trained with another autoencoder, or a component isn't whole.
     """
     with new_folder(settings.output) as folder:
+        vae = load_autoencoder(settings.vae)
+        check_trained_with(settings.ldm, vae=vae)
         envelope = None
         if settings.envelope:
-            envelope = EnvelopePredictor.from_pretrained(settings.envelope, dtype=torch.float16)
+            envelope = load_part(EnvelopePredictor, settings.envelope, dtype=torch.float16)
         pipe = AudioSRPipeline(
-            vae=load_autoencoder(settings.vae),
-            unet=AudioLDM2UNet2DConditionModel.from_pretrained(settings.ldm, dtype=torch.float16),
+            vae=vae,
+            unet=load_part(AudioLDM2UNet2DConditionModel, settings.ldm, dtype=torch.float16),
             vocoder=load_any_vocoder(settings.vocoder, dtype=torch.float16),
             feature_extractor=MelFeatureExtractor(),
             scheduler=build_scheduler(),

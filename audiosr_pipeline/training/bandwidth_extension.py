@@ -14,6 +14,7 @@ from audiosr_pipeline.training.dataset import crop_generators, find_recordings
 from audiosr_pipeline.training.discriminators import Adversary, waveform_discriminators
 from audiosr_pipeline.training.loop import Batch, launch, train
 from audiosr_pipeline.training.losses import band_level_loss, band_magnitude_loss
+from audiosr_pipeline.training.parts import load_part
 from audiosr_pipeline.training.settings import TrainingSettings, other_default, setting
 
 # A generated mel's errors: levels that are off by some decibels for a tenth of a second and a sixth of an octave, and
@@ -68,7 +69,7 @@ def train_bandwidth_extension(settings: BandwidthExtensionSettings) -> None:
     recordings, held_out = find_recordings(settings.data, settings.licences)
     feature_extractor = MelFeatureExtractor()
     if settings.initial:
-        vocoder = BandwidthExtensionVocoder.from_pretrained(settings.initial).train()
+        vocoder = load_part(BandwidthExtensionVocoder, settings.initial).train()
     else:
         vocoder = BandwidthExtensionVocoder().train()
     adversary = None

@@ -13,6 +13,7 @@ from audiosr_pipeline.models.feature_extractor import MelFeatureExtractor
 from audiosr_pipeline.training.cliff import NUM_ON_SLOPE, find_cliff
 from audiosr_pipeline.training.dataset import find_recordings
 from audiosr_pipeline.training.loop import Batch, launch, train
+from audiosr_pipeline.training.parts import load_part
 from audiosr_pipeline.training.settings import TrainingSettings, other_default, setting
 
 # Errors count by bin and frame, by bands of so many bins in each frame, and by such bands over so many frames.
@@ -53,7 +54,7 @@ def train_envelope(settings: EnvelopeSettings) -> None:
     recordings, held_out = find_recordings(settings.data, settings.licences)
     feature_extractor = MelFeatureExtractor()
     if settings.initial:
-        model = EnvelopePredictor.from_pretrained(settings.initial).train()
+        model = load_part(EnvelopePredictor, settings.initial).train()
     else:
         hidden_size = settings.hidden_size
         model = EnvelopePredictor(

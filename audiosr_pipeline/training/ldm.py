@@ -16,6 +16,7 @@ from audiosr_pipeline.training.cliff import continue_band
 from audiosr_pipeline.training.dataset import crop_generators, find_recordings
 from audiosr_pipeline.training.degrade import DegradationShares
 from audiosr_pipeline.training.loop import Batch, launch, train
+from audiosr_pipeline.training.parts import load_part
 from audiosr_pipeline.training.settings import TrainingSettings, other_default, setting
 from audiosr_pipeline.training.vae import encode, load_autoencoder
 
@@ -160,11 +161,12 @@ def train_ldm(settings: LDMSettings) -> None:
         settings,
         unet.save_pretrained,
         preview=preview,
+        builds_on={"vae": vae},
     )
 
 
 def _start(settings: LDMSettings, latent_channels: int) -> AudioLDM2UNet2DConditionModel:
     """The UNet that training begins with."""
     if settings.initial:
-        return AudioLDM2UNet2DConditionModel.from_pretrained(settings.initial)
+        return load_part(AudioLDM2UNet2DConditionModel, settings.initial)
     return build_official_unet(settings.official_width) if settings.official_width else build_unet(latent_channels)

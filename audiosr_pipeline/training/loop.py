@@ -5,7 +5,7 @@ import logging
 import math
 import shutil
 import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import asdict
 from pathlib import Path
@@ -22,6 +22,7 @@ from tqdm import tqdm
 
 from audiosr_pipeline.training.dataset import CropDataset, Recording, draw_validation_crops, generator_for
 from audiosr_pipeline.training.discriminators import Adversary
+from audiosr_pipeline.training.parts import fingerprint, write_trained_with
 from audiosr_pipeline.training.saving import SETTINGS, STATE, alone_in, load_settings, load_state, save_state, writing
 from audiosr_pipeline.training.settings import MAY_CHANGE, TrainingSettings
 from audiosr_pipeline.writing import restore_folder
@@ -70,6 +71,7 @@ def train(
     adversary: Adversary | None = None,
     preview: Callable[[Batch], dict[str, Tensor]] | None = None,
     norm_inputs: Sequence[Tensor] = (),
+    builds_on: Mapping[str, nn.Module] | None = None,
 ) -> None:
     """Trains `model` and exports the moving average of its weights whenever the validation loss is the best so far.
 
@@ -96,15 +98,17 @@ def train(
             `(num_samples,)`.
         norm_inputs: Batches from which the moving average's batch norms take their statistics before it is validated
             and exported: those that come with training are of other weights. Needed by a model that has such norms.
+        builds_on: Trained networks, by name, whose output the model learns from. A run goes on with these alone, and
+            what is exported says which they were.
 
     Raises:
-        ValueError: If the run in `settings.output` has other settings, no state of it is whole, or another process is
-            at it.
+        ValueError: If the run in `settings.output` has other settings or builds on other networks, no state of it is
+            whole, or another process is at it.
         FloatingPointError: If a loss is no finite number.
         OSError: If something can't be written.
     """
     with alone_in(Path(settings.output)) if accelerator.is_main_process else nullcontext():
-        run = _Run(accelerator, model, loss_of, settings, export, adversary, preview, norm_inputs)
+        run = _Run(accelerator, model, loss_of, settings, export, adversary, preview, norm_inputs, builds_on or {})
         run.begin(crops, held_out)
         while run.step < settings.num_steps:
             run.advance()
@@ -126,11 +130,13 @@ class _Run:
         adversary: Adversary | None,
         preview: Callable[[Batch], dict[str, Tensor]] | None,
         norm_inputs: Sequence[Tensor],
+        builds_on: Mapping[str, nn.Module],
     ):
         self.accelerator, self.device, self.output = accelerator, accelerator.device, Path(settings.output)
         self.model, self.loss_of, self.settings = model.to(self.device), loss_of, settings
         self.export, self.preview, self.norm_inputs = export, preview, norm_inputs
         self.has_adversary = adversary is not None
+        self.fingerprints = {name: fingerprint(network) for name, network in builds_on.items()}
         self.parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
         self.optimizer = accelerator.prepare_optimizer(
             torch.optim.AdamW(self.parameters, lr=settings.learning_rate, betas=(0.9, 0.98), weight_decay=0.01)
@@ -195,6 +201,13 @@ class _Run:
         state = load_state(self.output, self.device)
         if state is not None:
             _check_settings(self.output, state.get("settings"), self.bound)
+            # Those of earlier versions don't say.
+            begun_with = state.get("builds_on", self.fingerprints)
+            if other := sorted(name for name, own in self.fingerprints.items() if begun_with.get(name) != own):
+                raise ValueError(
+                    f"the run in {self.output} was begun with another {' and '.join(other)} than what is there now by that "
+                    "name: put the former back, or name another output."
+                )
             try:
                 for name, part in self.parts.items():
                     part.load_state_dict(state[name])
@@ -253,6 +266,7 @@ class _Run:
             if is_exported:
                 with writing(self.output / "best") as temporary:
                     self.export(temporary)
+                    write_trained_with(temporary, self.fingerprints)
             if self.writer is not None and self.preview is not None:
                 with torch.no_grad():
                     _show(self.writer, self.preview(send_to_device(self.validation[0], self.device)), self.step)
@@ -276,7 +290,7 @@ class _Run:
             temporary.write_text("".join(json.dumps(line) + "\n" for line in self.curve))
         states = {name: part.state_dict() for name, part in self.parts.items()}
         progress = {"step": self.step, "best": self.best, "held_out": self.held_out, "curve": self.curve}
-        save_state(self.output, {**states, **progress, "settings": self.bound})
+        save_state(self.output, {**states, **progress, "settings": self.bound, "builds_on": self.fingerprints})
 
     def end(self) -> None:
         """Says what was skipped, and waits for the other processes."""

@@ -20,6 +20,7 @@ from audiosr_pipeline.models.official import build_official_vae
 from audiosr_pipeline.training.dataset import Recording, crop_generators, draw_validation_crops, find_recordings
 from audiosr_pipeline.training.discriminators import Adversary, PatchDiscriminator
 from audiosr_pipeline.training.loop import Batch, launch, train
+from audiosr_pipeline.training.parts import load_part
 from audiosr_pipeline.training.settings import TrainingSettings, other_default, setting
 
 PATCH = 8
@@ -124,7 +125,7 @@ def train_vae(settings: VAESettings) -> None:
 
 def load_autoencoder(folder: str | Path) -> Autoencoder:
     """The autoencoder that was saved to a folder, of either class."""
-    return AUTOENCODERS[AutoencoderDC.load_config(folder)["_class_name"]].from_pretrained(folder)
+    return load_part(AUTOENCODERS[AutoencoderDC.load_config(folder)["_class_name"]], folder)
 
 
 def encode(vae: Autoencoder, mel: Tensor) -> Tensor:

@@ -20,6 +20,7 @@ from audiosr_pipeline.training.dataset import find_recordings
 from audiosr_pipeline.training.discriminators import Adversary, waveform_discriminators
 from audiosr_pipeline.training.loop import Batch, launch, train
 from audiosr_pipeline.training.losses import multi_resolution_stft_loss
+from audiosr_pipeline.training.parts import load_part
 from audiosr_pipeline.training.settings import TrainingSettings, other_default, setting
 from audiosr_pipeline.training.vae import encode, load_autoencoder
 
@@ -110,7 +111,8 @@ def train_vocoder(settings: VocoderSettings) -> None:
 
     crops = settings.crops(recordings, lowpassed=False)
     export = partial(save_vocoder, vocoder)
-    train(accelerator, vocoder, loss_of, crops, held_out, settings, export, adversary, preview)
+    builds_on = {} if vae is None else {"vae": vae}
+    train(accelerator, vocoder, loss_of, crops, held_out, settings, export, adversary, preview, builds_on=builds_on)
 
 
 def _vocoder(settings: VocoderSettings) -> Vocoder:
@@ -146,10 +148,10 @@ def load_any_vocoder(folder: str | Path, dtype: torch.dtype = torch.float32) -> 
     config = json.loads((Path(folder) / "config.json").read_text())
     # That transformers writes and diffusers doesn't.
     if "model_type" in config:
-        return SpeechT5HifiGan.from_pretrained(folder, dtype=dtype)
+        return load_part(SpeechT5HifiGan, folder, dtype=dtype)
     # That the vocoder of mels alone hasn't.
     hears_input = "mel_hop_length" in config
-    return (BandwidthExtensionVocoder if hears_input else ISTFTVocoder).from_pretrained(folder, dtype=dtype)
+    return load_part(BandwidthExtensionVocoder if hears_input else ISTFTVocoder, folder, dtype=dtype)
 
 
 def save_vocoder(vocoder: Vocoder, folder: str | Path) -> None:

@@ -1,0 +1,71 @@
+"""Trained parts of a model in their folders: loaded whole, and known again by what they were trained with."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+import torch
+from torch import nn
+
+from audiosr_pipeline.pipelines.loading import check_files, check_finite_weights
+
+# Beside the weights of a part: the fingerprints of the networks that it was trained with, by name.
+TRAINED_WITH = "trained_with.json"
+
+Network = TypeVar("Network", bound=nn.Module)
+
+
+def load_part(network_class: type[Network], folder: str | Path, **options: Any) -> Network:
+    """The network that was saved to a folder; options as its `from_pretrained`.
+
+    Raises:
+        OSError: If the folder holds none.
+        ValueError: If its file lacks tensors, which would be drawn at random, or holds others than the network has, or
+            such as are NaN or infinite; the message names them.
+    """
+    network = network_class.from_pretrained(folder, **options)  # type: ignore[attr-defined]
+    check_files({Path(folder).name: network})
+    check_finite_weights({str(folder): network})
+    return network
+
+
+def fingerprint(network: nn.Module) -> str:
+    """64 hexadecimal digits that differ for networks with other weights or another scaling factor."""
+    config: Any = getattr(network, "config", None)
+    sha256 = hashlib.sha256(repr(getattr(config, "scaling_factor", None)).encode())
+    for name, tensor in sorted(network.state_dict().items()):
+        sha256.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
+        sha256.update(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().tobytes())
+    return sha256.hexdigest()
+
+
+def write_trained_with(folder: Path, fingerprints: Mapping[str, str]) -> None:
+    """Notes beside a part what it was trained with; nothing if that is none."""
+    if fingerprints:
+        (folder / TRAINED_WITH).write_text(json.dumps(dict(fingerprints), indent=2) + "\n", encoding="utf-8")
+
+
+def check_trained_with(folder: str | Path, **networks: nn.Module) -> None:
+    """Raises ValueError if the part in a folder was trained with other networks than these.
+
+    A part without such a note, as of earlier runs, passes.
+
+    Args:
+        folder: Of the part.
+        **networks: By their names in the note.
+    """
+    file = Path(folder) / TRAINED_WITH
+    if not file.is_file():
+        return
+    try:
+        trained_with = json.loads(file.read_text(encoding="utf-8"))
+        other = [name for name, network in networks.items() if trained_with.get(name) != fingerprint(network)]
+    except (ValueError, AttributeError) as error:
+        raise ValueError(f"{file} is damaged: {error}.") from error
+    if other:
+        raise ValueError(
+            f"{folder} was trained with another {' and '.join(other)} than the one that is to go with it: pass that "
+            "one, or train it anew."
+        )
