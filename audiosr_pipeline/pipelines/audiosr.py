@@ -25,6 +25,7 @@ from audiosr_pipeline.pipelines.checks import (
     check_scheduler,
     is_finite,
     set_timesteps,
+    start_notes,
 )
 from audiosr_pipeline.pipelines.generators import copy_generator, generators_per_clip, seeds_of
 from audiosr_pipeline.pipelines.inputs import Clip, load_clips
@@ -109,6 +110,9 @@ class AudioSRPipeline(LoadablePipeline):
         )
         check_finite_weights(self.components)
         self._interrupt = False
+        alphas_cumprod = getattr(scheduler, "alphas_cumprod", None)
+        # That of the scheduler that came with the UNet; another may take its place.
+        self._trained_alphas_cumprod = None if alphas_cumprod is None else alphas_cumprod.detach().cpu().float().clone()
         # Of a pipeline without networks, such as one that is put together piece by piece.
         self.sampling_rate, hop_length = 48_000, 480
         if feature_extractor is not None:
@@ -198,7 +202,7 @@ class AudioSRPipeline(LoadablePipeline):
         """
         # 1. Inputs
         clips = load_clips(audio, sampling_rate)
-        check_scheduler(self.scheduler)
+        check_scheduler(self.scheduler, self._trained_alphas_cumprod)
         settings = CallSettings.of(
             self.config,
             self.scheduler,
@@ -271,6 +275,7 @@ class AudioSRPipeline(LoadablePipeline):
             conditions = [self.encode(mel) for index in group if (mel := prepared[index].mel) is not None]
             # 4. Noise
             set_timesteps(self.scheduler, settings.num_inference_steps, self._execution_device)
+            notes = start_notes(self.scheduler)
             noise = [
                 self.prepare_latents(
                     conditions[position].shape[2], generators[index], None if latents is None else latents[index, None]
@@ -300,7 +305,8 @@ class AudioSRPipeline(LoadablePipeline):
                 else:
                     mel = self.adjust(self.decode(denoised.pop(0)), prepared[index])
                     made[index] = self.vocode(mel, prepared[index])
-                prepared[index] = replace(prepared[index], mel=None)
+                clip = prepared[index].clip
+                prepared[index] = replace(prepared[index], mel=None, clip=replace(clip, notes=(*clip.notes, *notes)))
         return made, interrupted
 
     def preprocess(self, clip: Clip, cutoff_freq: float | None = None, on_full_band: str = "skip") -> PreparedClip:

@@ -16,6 +16,16 @@ from audiosr_pipeline.pipelines.rates import in_short
 
 LOWEST_CUTOFF_FREQ = 1_000.0
 SCHEDULER_PARTS = ("set_timesteps", "scale_model_input", "step", "init_noise_sigma", "alphas_cumprod")
+# What is passed to every scheduler's step.
+STEP_ARGUMENTS = ("model_output", "timestep", "sample")
+# What schedulers raise where their settings don't fit together can be almost anything.
+SCHEDULER_ERRORS = (ValueError, IndexError, ZeroDivisionError, TypeError, RuntimeError, AssertionError)
+# By how much `alphas_cumprod` may differ from that of the training: rescaling to zero terminal SNR changes less.
+SCHEDULE_TOLERANCE = 0.01
+# Latents have unit variance: fewer than one in 10,000 values lies beyond.
+LATENT_RANGE = 4.0
+# Share of the training's timesteps that is to be left at the first step, which is given noise alone.
+FIRST_TIMESTEP = 0.9
 
 
 def check_number(name: str, value: Any, is_accepted: Callable[[Any], bool], accepted: str) -> None:
@@ -64,9 +74,15 @@ def check_latents(latents: Any, num_clips: int) -> None:
         raise ValueError("latents hold NaN or infinite values; accepted is noise of unit variance.")
 
 
-def check_scheduler(scheduler: Any) -> None:
-    """Raises ValueError unless a scheduler is one for v-prediction by discrete steps."""
+def check_scheduler(scheduler: Any, trained: Tensor | None) -> None:
+    """Raises ValueError unless a scheduler is one for v-prediction by discrete steps, for latents, and of the training.
+
+    Args:
+        scheduler: Any of diffusers'.
+        trained: `alphas_cumprod` that the UNet was trained with; None if they aren't known.
+    """
     name = type(scheduler).__name__
+    remedy = f"make it by {name}.from_config(config) of the config of the scheduler that came with the pipeline"
     missing = [part for part in SCHEDULER_PARTS if not hasattr(scheduler, part)]
     if missing:
         raise ValueError(
@@ -76,7 +92,30 @@ def check_scheduler(scheduler: Any) -> None:
     if (prediction := scheduler.config.get("prediction_type")) != "v_prediction":
         raise ValueError(
             f"the scheduler, {name}, has prediction_type={prediction!r}, but the UNet predicts v: make it by "
-            f"{name}.from_config(pipe.scheduler.config), or with prediction_type='v_prediction'."
+            f"{name}.from_config(pipe.scheduler.config)."
+        )
+    parameters = inspect.signature(scheduler.step).parameters.values()
+    needed = [part for part in parameters if part.default is part.empty and part.kind is part.POSITIONAL_OR_KEYWORD]
+    if others := [part.name for part in needed if part.name not in STEP_ARGUMENTS]:
+        raise ValueError(
+            f"{name} can't be used: its step asks for {', '.join(others)} too. Accepted are diffusers' schedulers for "
+            "v-prediction, such as DDIMScheduler or DPMSolverMultistepScheduler."
+        )
+    setting = scheduler.config.get
+    for_pictures = setting("clip_sample") and setting("clip_sample_range", 1.0) < LATENT_RANGE
+    for option, is_set in (("clip_sample", for_pictures), ("thresholding", setting("thresholding"))):
+        if is_set:
+            raise ValueError(f"the scheduler, {name}, has {option}=True, which cuts off the latents' values: {remedy}.")
+    if setting("use_flow_sigmas") or setting("timestep_type") == "continuous":
+        option = "use_flow_sigmas=True" if setting("use_flow_sigmas") else 'timestep_type="continuous"'
+        raise ValueError(f"the scheduler, {name}, has {option}, but the UNet knows noise by discrete steps: {remedy}.")
+    own = scheduler.alphas_cumprod
+    if trained is not None and (
+        len(own) != len(trained) or float((own.cpu().float() - trained).abs().max()) > SCHEDULE_TOLERANCE
+    ):
+        raise ValueError(
+            f"the scheduler, {name}, has another noise schedule (num_train_timesteps, betas) than the UNet was trained "
+            f"with: {remedy}."
         )
 
 
@@ -85,13 +124,38 @@ def set_timesteps(scheduler: Any, num_inference_steps: int, device: torch.device
     name = type(scheduler).__name__
     try:
         scheduler.set_timesteps(int(num_inference_steps), device=device)
-    # What a scheduler does with too few or too many steps can be almost anything.
-    except (ValueError, IndexError, ZeroDivisionError, TypeError, RuntimeError) as error:
+        # Else it looks for the first timestep, and where two are alike takes the second.
+        if hasattr(scheduler, "set_begin_index"):
+            scheduler.set_begin_index(0)
+    except SCHEDULER_ERRORS as error:
         reason = textwrap.shorten(str(error), 150)
         raise ValueError(f"{name} can't make num_inference_steps={in_short(num_inference_steps)}: {reason}") from error
     timesteps = scheduler.timesteps
     if not len(timesteps) or len(timesteps) > 1 and timesteps[0] <= timesteps[-1]:
         raise ValueError(f"{name} doesn't go from noise to audio; accepted are schedulers whose timesteps fall.")
+
+
+def take_step(scheduler: Any, velocity: Tensor, timestep: Tensor, latents: Tensor, **arguments: Any) -> Tensor:
+    """The scheduler's next latents; raises ValueError, which names it, if it can't make them."""
+    try:
+        return scheduler.step(velocity, timestep, latents, **arguments, return_dict=False)[0]
+    except SCHEDULER_ERRORS as error:
+        reason = textwrap.shorten(str(error), 150) or type(error).__name__
+        raise ValueError(
+            f"{type(scheduler).__name__} fails at timestep {float(timestep):g} with its settings: {reason}. Use others "
+            "or another scheduler, such as DDIMScheduler.from_config(pipe.scheduler.config)."
+        ) from error
+
+
+def start_notes(scheduler: Any) -> tuple[str, ...]:
+    """A note if the scheduler's first step, which is given noise alone, takes it for less noise."""
+    first, num_timesteps = float(scheduler.timesteps[0]), len(scheduler.alphas_cumprod)
+    if first + 1 >= FIRST_TIMESTEP * num_timesteps:
+        return ()
+    return (
+        f"the scheduler begins at timestep {first:g} of {num_timesteps}, as if some signal were in the noise, so the "
+        'new band comes out too weak or noisy: set timestep_spacing="trailing", or take more steps',
+    )
 
 
 def takes(scheduler: Any, argument: str) -> bool:

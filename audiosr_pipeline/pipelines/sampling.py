@@ -9,7 +9,7 @@ from diffusers.utils.torch_utils import randn_tensor
 from torch import Tensor
 
 from audiosr_pipeline.dsp.windows import Window, merge_windows
-from audiosr_pipeline.pipelines.checks import is_finite, takes
+from audiosr_pipeline.pipelines.checks import is_finite, take_step, takes
 from audiosr_pipeline.pipelines.latent_grid import FADE_FRAMES
 from audiosr_pipeline.pipelines.onednn import OneDNN
 
@@ -128,8 +128,8 @@ def denoise(
         NotFiniteError: If the UNet's prediction is NaN or infinite, or the latents grow without end.
         ValueError: If the scheduler makes such values of a finite prediction.
     """
-    # From zero terminal SNR and with eta 1, DDIM takes the root of a rounding error, which may be negative.
-    most = 1 - 1e-6 if scheduler.config.get("rescale_betas_zero_snr") else 1.0
+    # From next to no SNR and with eta 1, DDIM takes the root of a rounding error, which may be negative.
+    most = 1 - 1e-6 if scheduler.alphas_cumprod[-1] < 1e-6 else 1.0
     arguments = {"eta": min(eta, most), "generator": generators}
     arguments = {name: value for name, value in arguments.items() if takes(scheduler, name)}
     timesteps = scheduler.timesteps
@@ -138,7 +138,7 @@ def denoise(
             break
         model_input = scheduler.scale_model_input(latents, timestep)
         velocity = predict(model_input, timestep)
-        latents = scheduler.step(velocity, timestep, latents, **arguments, return_dict=False)[0]
+        latents = take_step(scheduler, velocity, timestep, latents, **arguments)
         if not is_finite(latents):
             if is_finite(model_input) and not is_finite(velocity):
                 raise NotFiniteError("the unet predicts NaN or infinite values")

@@ -4,19 +4,28 @@ import numpy as np
 import pytest
 import torch
 from diffusers import (
+    CogVideoXDPMScheduler,
     DDIMInverseScheduler,
+    DDIMScheduler,
+    DDPMScheduler,
     DPMSolverMultistepScheduler,
+    EulerDiscreteScheduler,
     FlowMatchEulerDiscreteScheduler,
     HeunDiscreteScheduler,
     KDPM2AncestralDiscreteScheduler,
     PNDMScheduler,
+    RePaintScheduler,
+    UniPCMultistepScheduler,
 )
 
+from audiosr_pipeline.training.ldm import build_scheduler
 from tests.conftest import build_tiny_pipeline
 from tests.pipelines.stubs import KnownVelocity, Playback, seeded
 from tests.signals import noise
 
 AUDIO = noise(0.3, 16_000)[0]
+# The scheduler of the pipeline that is tried here.
+TRAINED = build_scheduler().config
 
 
 @pytest.fixture
@@ -51,9 +60,18 @@ def test_pndm_gives_audio_or_says_that_the_steps_are_too_few(pipe, num_inference
     [
         (DPMSolverMultistepScheduler(), "has prediction_type='epsilon', but the UNet predicts v"),
         (FlowMatchEulerDiscreteScheduler(), "FlowMatchEulerDiscreteScheduler can't be used: it has no"),
-        (DDIMInverseScheduler(prediction_type="v_prediction"), "doesn't go from noise to audio"),
+        (DDIMInverseScheduler.from_config(TRAINED), "doesn't go from noise to audio"),
+        (CogVideoXDPMScheduler.from_config(TRAINED), "its step asks for .*timestep_back"),
+        (RePaintScheduler.from_config(TRAINED), "its step asks for original_image"),
+        (DDPMScheduler.from_config(TRAINED, variance_type="learned_range"), "DDPMScheduler fails at timestep 999"),
+        (DDIMScheduler.from_config(TRAINED, clip_sample=True), "has clip_sample=True, which cuts off"),
+        (UniPCMultistepScheduler.from_config(TRAINED, thresholding=True), "has thresholding=True, which cuts off"),
+        (UniPCMultistepScheduler.from_config(TRAINED, use_flow_sigmas=True), "has use_flow_sigmas=True"),
+        (EulerDiscreteScheduler.from_config(TRAINED, timestep_type="continuous"), 'has timestep_type="continuous"'),
+        (EulerDiscreteScheduler(prediction_type="v_prediction"), "has another noise schedule .* make it by"),
+        (DDIMScheduler.from_config(TRAINED, num_train_timesteps=500), "has another noise schedule"),
     ],
-    ids=["epsilon", "flow", "inverse"],
+    ids=lambda value: None if isinstance(value, str) else type(value).__name__,
 )
 def test_a_scheduler_for_another_purpose_is_refused(pipe, scheduler, message):
     pipe.scheduler = scheduler

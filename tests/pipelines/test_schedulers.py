@@ -5,9 +5,11 @@ import pytest
 import torch
 from diffusers import (
     DDIMScheduler,
+    DEISMultistepScheduler,
     DPMSolverMultistepScheduler,
     EulerAncestralDiscreteScheduler,
     EulerDiscreteScheduler,
+    SASolverScheduler,
     UniPCMultistepScheduler,
 )
 
@@ -120,3 +122,50 @@ def test_eta_adds_noise_in_the_steps():
     audio = noise(0.2, 16_000)[0]
     without, with_noise = (pipe(audio, 16_000, eta=eta, generator=seeded()).generated for eta in (0.0, 1.0))
     assert np.abs(without - with_noise).max() > 0.01 * np.abs(without).max()
+
+
+@pytest.mark.parametrize(
+    ("scheduler_class", "settings"),
+    [
+        (DPMSolverMultistepScheduler, {"use_karras_sigmas": True}),
+        (DPMSolverMultistepScheduler, {"use_beta_sigmas": True}),
+        (DEISMultistepScheduler, {"use_beta_sigmas": True}),
+        (UniPCMultistepScheduler, {"use_beta_sigmas": True}),
+        (SASolverScheduler, {"use_beta_sigmas": True}),
+    ],
+)
+def test_timesteps_that_are_alike_are_steps_of_their_own(scheduler_class, settings):
+    """Karras' and beta's sigmas begin so close that two have one timestep."""
+    pipe = build_tiny_pipeline()
+    pipe.scheduler = scheduler_class.from_config(pipe.scheduler.config, **settings)
+    seen = []
+
+    def note(pipe, step, timestep, tensors):
+        seen.append(pipe.scheduler.step_index)
+
+    pipe(noise(0.2, 16_000)[0], 16_000, num_inference_steps=5, generator=seeded(), callback_on_step_end=note)
+    assert seen == list(range(1, len(seen) + 1))
+
+
+@pytest.mark.parametrize(
+    ("spacing", "num_inference_steps", "first"), [("trailing", 2, None), ("leading", 2, 500), ("leading", 50, None)]
+)
+def test_a_start_with_too_little_noise_is_noted(spacing, num_inference_steps, first):
+    pipe = build_tiny_pipeline()
+    pipe.scheduler = DDIMScheduler.from_config(pipe.scheduler.config, timestep_spacing=spacing)
+    clips = [noise(0.2, 16_000)[0], noise(0.2, 48_000)[0]]
+    reports = [
+        pipe(clip, rate, num_inference_steps=num_inference_steps, generator=seeded()).reports[0]
+        for clip, rate in zip(clips, (16_000, 48_000), strict=True)
+    ]
+    found = [note for note in reports[0].notes if "begins at timestep" in note]
+    assert found == [] if first is None else f"begins at timestep {first} of 1000" in found[0]
+    # Nothing was generated of what has its highs.
+    assert not any("timestep" in note for note in reports[1].notes)
+
+
+def test_without_rescaled_betas_ddim_with_eta_1_stays_finite():
+    pipe = build_tiny_pipeline()
+    pipe.scheduler = DDIMScheduler.from_config(pipe.scheduler.config, rescale_betas_zero_snr=False)
+    out = pipe(noise(0.2, 16_000)[0], 16_000, num_inference_steps=5, eta=1.0, generator=seeded())
+    assert np.isfinite(out.audios).all()
