@@ -205,7 +205,7 @@ class _Run:
             begun_with = state.get("builds_on", self.fingerprints)
             if other := sorted(name for name, own in self.fingerprints.items() if begun_with.get(name) != own):
                 raise ValueError(
-                    f"the run in {self.output} was begun with another {' and '.join(other)} than what is there now by that "
+                    f"the run in {self.output} was begun with another {' and '.join(other)} than is there now by that "
                     "name: put the former back, or name another output."
                 )
             try:

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import torch
 from torch import nn
 
-from audiosr_pipeline.pipelines.loading import check_files, check_finite_weights
+from audiosr_pipeline.pipelines.weight_checks import check_files, check_finite_weights
 
 # Beside the weights of a part: the fingerprints of the networks that it was trained with, by name.
 TRAINED_WITH = "trained_with.json"
