@@ -54,7 +54,9 @@ def adjust_envelope(
     """Moves, in place, a generated mel spectrogram above the cutoff towards an expected one.
 
     The course of the whole band in time, and its spectrum over a second, follow the expected ones. What else goes on in
-    parts of the band is mixed of both, and detail stays as generated: so two noises still give two results.
+    parts of the band is mixed of both, and detail stays as generated: so two noises still give two results. Over the
+    first bins above the cutoff detail sets in slowly: the skirt of the input's own low-pass ends there, and a model may
+    take that for an edge of the sound.
 
     Args:
         mel: Generated log-mel `(rows, 1, num_frames, n_mels)`.
@@ -75,6 +77,8 @@ def adjust_envelope(
     share = settings.steady_share
     followed = share * (expected_course + expected_steady) + (1 - share) * (course + steady)
     mixed = settings.expected_rest * expected_rest + settings.generated_rest * rest
+    near = detail[..., :NUM_FADED]
+    near *= torch.linspace(0, 1, NUM_FADED + 1, device=mel.device)[: near.shape[-1]]
     own.copy_(followed + mixed + settings.detail_gain * detail)
 
 

@@ -86,6 +86,14 @@ def test_a_gap_of_one_bin_that_stays_is_filled_as_the_rest_of_the_spectrum():
     assert torch.allclose(result[3] - result[8], torch.tensor(SHARE - 1.0), atol=0.01)
 
 
+def test_an_edge_that_the_model_makes_where_the_input_s_skirt_ends_does_not_grow():
+    """In a sound of 0.1 s, four bins above the cutoff, where a third of the detail is left."""
+    mel = flat()
+    mel[:, :, 145:155, LOW + 4 :] -= 1.0
+    fall = -adjusted(mel, flat())[0, 0, 150].diff()[LOW:]
+    assert 0 < float(fall.max()) < 0.5 * SETTINGS.detail_gain
+
+
 def test_a_wall_that_is_expected_where_coders_end_becomes_a_slope():
     """20 dB at 20 kHz, as recordings that were coded once teach it: 1 dB per bin. At 8 kHz a fall stays a fall."""
     for frequency, is_wall in ((20_000, True), (8_000, False)):
