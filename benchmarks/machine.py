@@ -15,6 +15,13 @@ from diffusers import DiffusionPipeline
 from audiosr_pipeline import __version__
 
 
+def shown(path: str) -> str:
+    """Of folders elsewhere only the name: results are published."""
+    kind, separator, folder = path.rpartition("=")
+    elsewhere = Path(folder).is_absolute() or ".." in Path(folder).parts
+    return kind + separator + (Path(folder).name if elsewhere else folder)
+
+
 def settings_of(pipe: DiffusionPipeline) -> str:
     """The numbers that a pipeline is configured with, and its scheduler."""
     numbers = [f"{name} {value}" for name, value in pipe.config.items() if isinstance(value, int | float)]

@@ -2,7 +2,8 @@
 
 What the loop hands them is a dict, a form of audio that the pipeline takes too: `audio` and `sampling_rate`. What only
 looks like a system needs more of it (`benchmarks.data.entries` has all of it): GT-Mel, `TrueStage` and `TrueLevels` the
-true recording at 48 kHz, `reference`; stored outputs `name`, or `outputs`, by which they are found.
+true recording at 48 kHz, `reference`; noise (`benchmarks.baselines.noise`) the cutoff, `cutoff_freq`; stored outputs
+`name`, or `outputs`, by which they are found.
 """
 
 import json

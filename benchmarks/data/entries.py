@@ -78,7 +78,7 @@ class Entry:
     def read(self) -> dict[str, Any]:
         """What a system is given: `audio` `(channels, num_samples)`, rounded to 16 bit, and `sampling_rate`.
 
-        Beside it, for what only looks like a system, `reference` at 48 kHz, `outputs` and `name`.
+        Beside it, for what only looks like a system, `reference` at 48 kHz, `cutoff_freq`, `outputs` and `name`.
 
         Raises:
             AudioFileError: If a file can't be read.
@@ -92,6 +92,7 @@ class Entry:
             "audio": round_to_16_bit(audio),
             "sampling_rate": sampling_rate,
             "reference": reference,
+            "cutoff_freq": self.cutoff_freq,
             "outputs": self.outputs,
             "name": self.name,
         }

@@ -16,6 +16,7 @@ from audiosr_pipeline.tables import markdown_table
 from benchmarks.data.demos import MUSIC_DATA, PAGES
 from benchmarks.data.entries import LOWPASSES
 from benchmarks.data.recordings import list_digest
+from benchmarks.table1.competitors import FOLLOWING_NOISE
 from benchmarks.table1.measure import Results, Row
 
 LSD = "lsd_ssr_eval"
@@ -158,7 +159,7 @@ def markdown(
     speeds = {system: table.speed(system, table.columns) for system in table.systems}
     shown = [(system, f"{speed:.3g}") for system, speed in speeds.items() if not math.isnan(speed)]
     lines += ["", "## Speed", "", *markdown_table(("System", SPEED), shown)]
-    lines += ["", "## How to read it", "", *(f"- {line}" for line in _how_to_read(table))]
+    lines += ["", "## How to read it", "", *(f"- {line}" for line in _how_to_read(table, baseline))]
     lines += ["", "## Data", "", *(f"- {line}" for line in _data(table))]
     lines += ["", "## Systems", "", *(f"- **{name}**: {systems[name]}" for name in table.systems)]
     lines += ["", "## Left out", "", *(f"- {line}" for line in _omissions(results, left_out))]
@@ -194,7 +195,7 @@ def _of_scores(table: Table, column: Column) -> Iterator[str]:
     return markdown_table(["System", *shown], rows)
 
 
-def _how_to_read(table: Table) -> Iterator[str]:
+def _how_to_read(table: Table, baseline: str) -> Iterator[str]:
     yield (
         "Mean over the clips [bootstrap 95 % interval]; n: how many clips have the score, where not all have. No "
         "interval: one clip. What the metrics are and what each can't see: `docs/metrics.md`."
@@ -210,10 +211,27 @@ def _how_to_read(table: Table) -> Iterator[str]:
         "signed energy error there, of true recordings that go on above it. Level bias: signed, mean of the octaves to "
         "the edge. Envelope correlation: of the new band's level over time with the truth's, to the edge."
     )
+    if FOLLOWING_NOISE in table.systems:
+        whole, to_edge = (_where_noise_is_lower(table, baseline, score) for score in (LSD, LSD_BELOW_EDGE))
+        yield (
+            f"{FOLLOWING_NOISE} costs nothing and knows no sound. Its LSD over the whole band is lower than "
+            f"{baseline}'s {whole}, its LSD to the edge {to_edge}. The whole band counts what is made above a recording's edge, "
+            "and such noise is weak there."
+        )
     yield (
         "Speed: processor time of the call, all clips of a system together; outputs that were stored have none. All "
         "else is the same in a second run."
     )
+
+
+def _where_noise_is_lower(table: Table, baseline: str, score: str) -> str:
+    """The columns in which noise that costs nothing has the lower score, with both scores."""
+    found = []
+    for column in table.columns:
+        noise, own = (table.mean(system, column, score) for system in (FOLLOWING_NOISE, baseline))
+        if noise and own and noise.value < own.value:
+            found.append(f"{title(column)} ({noise.value:.2f} beside {own.value:.2f})")
+    return f"on {', '.join(found)}" if found else "nowhere"
 
 
 def _data(table: Table) -> Iterator[str]:

@@ -4,7 +4,7 @@ import hashlib
 import json
 import math
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cache
 from pathlib import Path
@@ -43,6 +43,7 @@ class Competitor:
         made_of: What its outputs depend on: files and folders by their content, and anything else by its name.
         role: The demo pages' name of it: it has outputs of some entries only. None if it needs none.
         kind: The only kind of clips that it takes, as NU-Wave and AudioSR-Speech in the paper; None if it takes all.
+        more_scores: Gives further scores of what was handed over and what came out.
     """
 
     name: str
@@ -50,6 +51,7 @@ class Competitor:
     made_of: tuple[Path | str, ...] = ()
     role: str | None = None
     kind: str | None = None
+    more_scores: Callable[[Mapping[str, Any], Any], dict[str, float]] | None = None
 
     def takes(self, entry: Entry) -> bool:
         return (self.role is None or self.role in entry.outputs) and self.kind in (None, entry.kind)
@@ -159,11 +161,9 @@ def _score_all(entry: Entry, tasks: dict[str, tuple[Competitor, Path]], results:
                 temporary.write_text(json.dumps(asdict(row)), encoding="utf-8")
 
 
-def enhance(entry: Entry, item: dict[str, Any], competitor: Competitor) -> tuple[np.ndarray, str]:
-    """A system's output at 48 kHz, `(channels, num_samples)`, and what the pipeline says that it did."""
-    out = competitor.system(item, generator=torch.Generator().manual_seed(seed_of(entry)))
-    reports = getattr(out, "reports", None)
-    return np.asarray(out.audios[0]), reports[0].action if reports else ""
+def enhance(entry: Entry, item: dict[str, Any], competitor: Competitor) -> Any:
+    """What a system gives: `audios` at 48 kHz, the first `(channels, num_samples)`; of the pipeline, `reports` too."""
+    return competitor.system(item, generator=torch.Generator().manual_seed(seed_of(entry)))
 
 
 def score(entry: Entry, item: dict[str, Any], competitor: Competitor, perceptual: bool = False) -> Row:
@@ -180,14 +180,17 @@ def score(entry: Entry, item: dict[str, Any], competitor: Competitor, perceptual
         ValueError: If it can't be read, or compared with the true recording.
     """
     start = time.process_time()
-    estimate, action = enhance(entry, item, competitor)
+    out = enhance(entry, item, competitor)
     cpu_s = math.nan if isinstance(competitor.system, StoredOutputs) else time.process_time() - start
-    reference = item["reference"]
+    estimate, reference = np.asarray(out.audios[0]), item["reference"]
+    reports = getattr(out, "reports", None)
     num_samples = matching_length(estimate, reference, LENGTH_TOLERANCE)
     pair = round_to_16_bit(estimate[:, :num_samples]), round_to_16_bit(reference[:, :num_samples])
     scores = evaluate_pair(*pair, entry.cutoff_freq)
     if perceptual:
         scores |= perceptual_scores(*pair)
+    if competitor.more_scores:
+        scores |= competitor.more_scores(item, out)
     return Row(
         entry=entry.name,
         data=entry.data,
@@ -196,7 +199,7 @@ def score(entry: Entry, item: dict[str, Any], competitor: Competitor, perceptual
         made_with=entry.made_with,
         cutoff_freq=entry.cutoff_freq,
         system=competitor.name,
-        action=action,
+        action=reports[0].action if reports else "",
         audio_s=estimate.shape[-1] / SAMPLING_RATE,
         cpu_s=cpu_s,
         cut_samples=max(estimate.shape[-1], reference.shape[-1]) - num_samples,
