@@ -6,8 +6,8 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-# The pipeline's methods, and what the reference does in them.
-STEPS = ("preprocess", "encode", "denoise", "decode", "replace_low_band")
+# The pipeline's methods, one after the other.
+STEPS = ("preprocess", "encode", "denoise", "decode", "adjust", "vocode", "replace_low_band")
 WARM_UP_STEPS = 2
 
 

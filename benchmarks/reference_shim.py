@@ -175,7 +175,7 @@ def run(checkpoint: Path, audio: Path, widths: str, num_steps: int, output: Path
         (model, "get_input"): "encode",
         (model, "sample_log"): "denoise",
         (model, "decode_first_stage"): "decode",
-        (model, "mel_spectrogram_to_waveform"): "decode",
+        (model, "mel_spectrogram_to_waveform"): "vocode",
         (model, "postprocessing"): "replace_low_band",
         (audiosr.pipeline, "super_resolution"): "all",
     }

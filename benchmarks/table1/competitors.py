@@ -90,5 +90,5 @@ def competitors(
 def content_of_system(system: object, source: str) -> Path | str:
     """Where a system's files are; a model of the Hub is known by its name."""
     if isinstance(system, AudioSRPipeline):
-        source = system.config._name_or_path
+        source = system.name_or_path or source
     return Path(source) if Path(source).exists() else source

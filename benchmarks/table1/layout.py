@@ -215,8 +215,8 @@ def _how_to_read(table: Table, baseline: str) -> Iterator[str]:
         whole, to_edge = (_where_noise_is_lower(table, baseline, score) for score in (LSD, LSD_BELOW_EDGE))
         yield (
             f"{FOLLOWING_NOISE} costs nothing and knows no sound. Its LSD over the whole band is lower than "
-            f"{baseline}'s {whole}, its LSD to the edge {to_edge}. The whole band counts what is made above a recording's edge, "
-            "and such noise is weak there."
+            f"{baseline}'s {whole}, its LSD to the edge {to_edge}. The whole band counts what is made above a "
+            "recording's edge, and such noise is weak there."
         )
     yield (
         "Speed: processor time of the call, all clips of a system together; outputs that were stored have none. All "

@@ -18,7 +18,10 @@ from benchmarks.baselines.nvsr import NVSRDNN
 from benchmarks.baselines.systems import Unprocessed, outputs_in, outputs_of
 from benchmarks.data.entries import Entry
 from benchmarks.data.find import find_entries
+from benchmarks.machine import shown
 from benchmarks.table1 import __main__ as table1
+from benchmarks.table1 import sheets
+from benchmarks.table1.competitors import FOLLOWING_NOISE, competitors
 from benchmarks.table1.layout import LSD, OTHER_SCORES, Table, exact_below_edge, markdown
 from benchmarks.table1.measure import Competitor, Results, Row, content_of, key, measure, sample
 from tests.conftest import build_tiny_pipeline
@@ -213,6 +216,18 @@ def test_perceptual_scores_are_taken_and_shown_if_they_are_asked_for(recordings,
     assert shown == [(False, False, False), (True, True, False)]
 
 
+def test_where_noise_that_costs_nothing_is_ahead_is_said():
+    rows = [
+        *(row("0", "A", score, cutoff_freq=freq) for freq, score in ((4_000, 2.0), (8_000, 1.0))),
+        *(row("0", FOLLOWING_NOISE, 1.5, cutoff_freq=freq) for freq in (4_000, 8_000)),
+    ]
+    text = markdown(Results(rows), {"A": "one", FOLLOWING_NOISE: "other"}, "A", [], [])
+    assert (
+        "over the whole band is lower than A's on Music, 4 kHz (1.50 beside 2.00), its LSD to the edge on Music" in text
+    )
+    assert FOLLOWING_NOISE not in markdown(Results(rows), {"A": "one"}, "A", [], [])
+
+
 def test_recordings_stand_side_by_side_and_each_page_alone_with_its_systems():
     rows = [row("0", "A", 1.0, data, freq) for data in ("aero-page", "music", "esc10") for freq in (8_000, 4_000)]
     rows.append(row("0", "AERO (page)", 2.0, "aero-page"))
@@ -231,7 +246,7 @@ def test_nothing_published_names_a_folder_elsewhere():
     failed = [("a", "A", "/home/me/data/a.wav: is empty (0 bytes)"), ("b", "A", "either/or")]
     text = markdown(Results([row("0", "A", 1.0)], failed=failed), {"A": "one"}, "A", [], [])
     assert "could not be compared, A: 2, such as a: a.wav: is empty (0 bytes)" in text
-    assert table1.shown("music=/home/me/songs") == "music=songs" and table1.shown("runs/best") == "runs/best"
+    assert shown("music=/home/me/songs") == "music=songs" and shown("runs/best") == "runs/best"
 
 
 def test_the_sheet_has_the_best_and_the_worst_of_each_kind_each_clip_once(tmp_path):
@@ -240,12 +255,12 @@ def test_the_sheet_has_the_best_and_the_worst_of_each_kind_each_clip_once(tmp_pa
     entries = find_entries(f"music={tmp_path / 'songs'}")
     scores = {"0": 0.5, "1": 0.3, "2": math.nan, "3": 0.9, "4": 0.7, "5": 0.1}
     rows = [
-        dataclasses.replace(row(clip, "A", score, cutoff_freq=cutoff_freq), scores={table1.SHEET_SCORE: score})
+        dataclasses.replace(row(clip, "A", score, cutoff_freq=cutoff_freq), scores={sheets.SHEET_SCORE: score})
         for clip, score in scores.items()
         for cutoff_freq in (4_000, 8_000, 16_000)
     ]
     system = Competitor("A", Unprocessed())
-    sheet = table1.best_and_worst(entries, system, Results(rows))
+    sheet = sheets.best_and_worst(entries, system, Results(rows))
     assert list(sheet) == [
         "music, 4 kHz: 0.10\n5",
         "music, 4 kHz: 0.30\n1",
@@ -254,7 +269,7 @@ def test_the_sheet_has_the_best_and_the_worst_of_each_kind_each_clip_once(tmp_pa
     ]
     before, after, truth = sheet["music, 4 kHz: 0.10\n5"].values()
     assert np.array_equal(before[0], after[0]) and not np.array_equal(before[0], truth[0])
-    assert len(table1.best_and_worst(entries, system, Results([r for r in rows if r.clip in "013"]))) == 3
+    assert len(sheets.best_and_worst(entries, system, Results([r for r in rows if r.clip in "013"]))) == 3
 
 
 def arguments(recordings: Path, page: Path, network: Path) -> list[str]:
@@ -278,14 +293,15 @@ def test_the_command_writes_table_rows_and_figures_twice_the_same(run, tmp_path,
     assert set(written) == {"table1.md", "table1.csv", "table1.png", "table1_speed.png", "table1_sheet.png"}
     text = written["table1.md"].decode()
     assert printed.strip() == text.strip() and str(tmp_path) not in text
-    for system in ("GT-Mel", "True mel", "True latents", "True levels", "Unprocessed", "tiny", "NVSR-DNN"):
+    of_all = ("GT-Mel", "True mel", "True latents", "True levels", "Unprocessed", FOLLOWING_NOISE, "tiny", "NVSR-DNN")
+    for system in of_all:
         assert re.search(rf"^\| {system} \| \d\S* \[.*\] \|.*\|.*\|$", text, re.MULTILINE), system
     assert "cut in length: AudioSR (page)" in text and "the systems weren't given the same" in text
     assert "other systems than the table's: linear; of vis_event_1, vis_event_3" in text
     with open(tmp_path / "results" / "table1.csv", newline="") as file:
         rows = list(csv.DictReader(file))
-    # Six entries and two, of seven systems; two stored outputs.
-    assert len(rows) == 8 * 7 + 2 and all(float(entry[LSD]) >= 0 for entry in rows)
+    # Six entries and two; two stored outputs.
+    assert len(rows) == 8 * len(of_all) + 2 and all(float(entry[LSD]) >= 0 for entry in rows)
     shutil.rmtree(tmp_path / ".cache")
     assert run("--output", "results/again.md") == 0
     without_speed = re.compile(r"^## Speed$.*?^## ", re.MULTILINE | re.DOTALL)
@@ -297,7 +313,7 @@ def test_the_command_writes_table_rows_and_figures_twice_the_same(run, tmp_path,
 def test_a_system_of_one_kind_takes_that_kind_alone(run, recordings, page, tmp_path):
     _, arguments = table1.parse(["--data", "x", "--system", "music:Own=network", "All:of=network"])
     assert arguments.system == [("music", "Own", "network"), ("", "All:of", "network")]
-    rows, described = table1.competitors("tiny", arguments.system)
+    rows, described = competitors(build_tiny_pipeline(), "tiny", arguments.system)
     own, of_all = (row for row in rows if row.name in ("Own", "All:of"))
     entries = [*find_entries(f"music={recordings}"), *find_entries(str(page))]
     assert {entry.kind for entry in entries if own.takes(entry)} == {"music"}
