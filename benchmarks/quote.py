@@ -5,7 +5,7 @@ Writes these rows anew, each found by its table's header, and says which documen
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,7 +16,7 @@ RESULTS = ROOT / "benchmarks" / "results"
 WITHOUT_FIGURE = "Without a figure in these columns: "
 # A section's heading in the results, and a column there.
 Source = tuple[str, str]
-LSD = "LSD `ssr_eval`"
+LSD, ESC10 = "LSD `ssr_eval`", "ESC-10 fold 5"
 
 
 @dataclass(frozen=True)
@@ -25,60 +25,44 @@ class Quote:
 
     Attributes:
         results: The file that its rows are those of.
-        columns: Headings in the document, and where the cells are in the results.
+        header: Its first row in the document.
+        columns: Where the cells of its columns, but for the first, are in the results.
     """
 
     results: str
-    columns: tuple[tuple[str, Source], ...]
-
-    @property
-    def header(self) -> tuple[str, ...]:
-        """The first row."""
-        return "System", *(heading for heading, _ in self.columns)
+    header: str
+    columns: Sequence[Source]
 
 
 QUOTES = (
     Quote(
         "mini.md",
-        tuple(
-            (f"{short} {freq} kHz", (f"ESC-10 fold 5, {freq} kHz", column))
-            for column, short in (
-                ("LSD", "LSD"),
-                ("LSD below edge", "LSD to the edge"),
-                ("Variance ratio", "Variance ratio"),
-            )
-            for freq in (4, 8)
-        ),
+        "| System | LSD 4 kHz | LSD 8 kHz | LSD to the edge 4 kHz | LSD to the edge 8 kHz | Variance ratio 4 kHz "
+        "| Variance ratio 8 kHz |",
+        [(f"{ESC10}, {freq} kHz", name) for name in ("LSD", "LSD below edge", "Variance ratio") for freq in (4, 8)],
     ),
     Quote(
         "table1.md",
-        (
-            ("ESC-10 4 kHz", (LSD, "ESC-10 fold 5, 4 kHz")),
-            ("8 kHz", (LSD, "ESC-10 fold 5, 8 kHz")),
-            ("16 kHz", (LSD, "ESC-10 fold 5, 16 kHz")),
-            ("to the edge 4 kHz", ("ESC-10 fold 5, 4 kHz", "LSD to the edge")),
-            ("8 kHz", ("ESC-10 fold 5, 8 kHz", "LSD to the edge")),
-            ("variance ratio 4 kHz", ("ESC-10 fold 5, 4 kHz", "Variance ratio")),
-            ("8 kHz", ("ESC-10 fold 5, 8 kHz", "Variance ratio")),
-            ("AudioSR's page 4 kHz", (LSD, "AudioSR's page, 4 kHz")),
-            ("NU-Wave's page 8 kHz", (LSD, "NU-Wave's page, 8 kHz")),
-            ("NU-Wave 2's page 8 kHz", (LSD, "NU-Wave 2's page, 8 kHz")),
-        ),
+        "| System | ESC-10 4 kHz | 8 kHz | 16 kHz | to the edge 4 kHz | 8 kHz | variance ratio 4 kHz | 8 kHz "
+        "| AudioSR's page 4 kHz | NU-Wave's page 8 kHz | NU-Wave 2's page 8 kHz |",
+        [
+            *((LSD, f"{ESC10}, {freq} kHz") for freq in (4, 8, 16)),
+            *((f"{ESC10}, {freq} kHz", name) for name in ("LSD to the edge", "Variance ratio") for freq in (4, 8)),
+            *((LSD, f"{page}'s page, {freq} kHz") for page, freq in (("AudioSR", 4), ("NU-Wave", 8), ("NU-Wave 2", 8))),
+        ],
     ),
     Quote(
         "table1.md",
-        tuple(
-            (f"{short} {freq} kHz" if index == 0 else f"{freq} kHz", (LSD, f"{data}, {freq} kHz"))
-            for short, data, freqs in (
-                ("Music", "Pages' music", ("4", "8", "16")),
-                ("NU-Wave's page", "NU-Wave's page", ("8", "12")),
-                ("NU-Wave 2's", "NU-Wave 2's page", ("4", "6", "8", "12")),
-                ("AP-BWE's", "AP-BWE's page", ("6", "12")),
-                ("AERO's", "AERO's page", ("5.512", "6")),
-                ("VoiceFixer's", "VoiceFixer's page", ("4", "12")),
-            )
-            for index, freq in enumerate(freqs)
-        ),
+        "| System | Music 4 kHz | 8 kHz | 16 kHz | NU-Wave's page 8 kHz | 12 kHz | NU-Wave 2's 4 kHz | 6 kHz | 8 kHz "
+        "| 12 kHz | AP-BWE's 6 kHz | 12 kHz | AERO's 5.512 kHz | 6 kHz | VoiceFixer's 4 kHz | 12 kHz |",
+        [
+            *((LSD, f"Pages' music, {freq} kHz") for freq in (4, 8, 16)),
+            *((LSD, f"NU-Wave's page, {freq} kHz") for freq in (8, 12)),
+            *((LSD, f"NU-Wave 2's page, {freq} kHz") for freq in (4, 6, 8, 12)),
+            *((LSD, f"AP-BWE's page, {freq} kHz") for freq in (6, 12)),
+            *((LSD, f"AERO's page, {freq} kHz") for freq in (5.512, 6)),
+            *((LSD, f"VoiceFixer's page, {freq} kHz") for freq in (4, 12)),
+        ],
     ),
 )
 
@@ -86,6 +70,11 @@ QUOTES = (
 def documents() -> list[Path]:
     """Where the tables may stand."""
     return [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+
+
+def cells_of(line: str) -> list[str]:
+    """The cells of a row of a Markdown table."""
+    return [cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1]]
 
 
 def read_tables(text: str) -> dict[Source, dict[str, str]]:
@@ -98,7 +87,7 @@ def read_tables(text: str) -> dict[Source, dict[str, str]]:
         if not line.startswith("|"):
             header = None
             continue
-        row = [cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1]]
+        row = cells_of(line)
         if header is None:
             header = row
         elif set("".join(row)) != {"-"}:
@@ -120,12 +109,14 @@ def quoted(quote: Quote, results: str) -> Iterator[str]:
         ValueError: If the results have no such column.
     """
     tables = read_tables(results)
-    if missing := [source for _, source in quote.columns if source not in tables]:
+    if missing := [source for source in quote.columns if source not in tables]:
         section, column = missing[0]
         raise ValueError(f"{quote.results} has no column {column!r} under {section!r}: QUOTES asks for it.")
     systems = list(dict.fromkeys(system for cells in tables.values() for system in cells))
-    rows = {system: [figure(tables[source].get(system, "-")) for _, source in quote.columns] for system in systems}
-    yield from markdown_table(quote.header, [[system, *cells] for system, cells in rows.items() if any(cells)])
+    rows = {system: [figure(tables[source].get(system, "-")) for source in quote.columns] for system in systems}
+    yield from markdown_table(
+        cells_of(quote.header), [[system, *cells] for system, cells in rows.items() if any(cells)]
+    )
     if empty := [system for system, cells in rows.items() if not any(cells)]:
         yield ""
         yield f"{WITHOUT_FIGURE}{', '.join(empty)}."
@@ -134,10 +125,9 @@ def quoted(quote: Quote, results: str) -> Iterator[str]:
 def renewed(text: str, quote: Quote, results: str) -> str:
     """A document with the table's rows as the results have them; as it was, if the table isn't in it."""
     lines = text.split("\n")
-    header = next(markdown_table(quote.header, []))
-    if header not in lines:
+    if quote.header not in lines:
         return text
-    start = end = lines.index(header)
+    start = end = lines.index(quote.header)
     while lines[end].startswith("|"):
         end += 1
     if lines[end + 1].startswith(WITHOUT_FIGURE):

@@ -1,11 +1,10 @@
 """A checkpoint with two seeds and with another clip's condition, beside noise: does it use what it is given?"""
 
+import math
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
-
-import numpy as np
 
 from audiosr_pipeline import AudioSRPipeline
 from audiosr_pipeline.metrics import Mean
@@ -16,7 +15,7 @@ from benchmarks.baselines.systems import Unprocessed
 from benchmarks.data.entries import Entry
 from benchmarks.data.recordings import list_digest
 from benchmarks.table1.competitors import content_of_system
-from benchmarks.table1.layout import SILENT_FRAME_LSD, Column, Table, title
+from benchmarks.table1.layout import Column, Table, data_lines, title
 from benchmarks.table1.measure import Competitor, Results, Row
 
 UNPROCESSED = "unprocessed"
@@ -124,9 +123,10 @@ def markdown(results: Results, name: str, conditions: Sequence[str]) -> str:
     lines = [f"# {name} on low-passed clips", ""]
     for column in table.columns:
         lines += [f"## {title(column)}", "", *_of_column(table, column), "", *_differences(table, column, name), ""]
-    lines += ["## How to read it", "", *(f"- {line}" for line in _how_to_read(table)), "", "## Systems", ""]
-    lines += [f"- **{system}**: {systems[system]}." for system in table.systems]
-    measured = _measured(table, [row for row in results.rows if row.system in {own(name, seed) for seed in SEEDS}])
+    lines += ["## How to read it", "", *(f"- {line}" for line in _how_to_read(table))]
+    lines += ["", "## Data", "", *(f"- {line}" for line in data_lines(table))]
+    lines += ["", "## Systems", "", *(f"- **{system}**: {systems[system]}." for system in table.systems)]
+    measured = _measured([row for row in results.rows if row.system in {own(name, seed) for seed in SEEDS}])
     lines += ["", "## Made with", "", *(f"- {line}" for line in (*conditions, *measured))]
     return "\n".join(lines) + "\n"
 
@@ -162,25 +162,18 @@ def _differences(table: Table, column: Column, name: str) -> Iterator[str]:
         shown = []
         for heading, score in PAIRED.items():
             mean = table.difference(shuffled(name, seed), own(name, seed), column, score)
-            few = mean is None or np.isnan(mean.low)
-            shown.append(f"{heading} {'- (fewer than two clips)' if few else mean.text(mean.num_clips, '+')}")
+            if mean is None or math.isnan(mean.low):
+                shown.append(f"{heading} - (fewer than two clips)")
+            else:
+                shown.append(f"{heading} {mean.text(mean.num_clips, '+')}")
         yield f"- seed {seed}: {', '.join(shown)}"
 
 
 def _how_to_read(table: Table) -> Iterator[str]:
-    clips = table.clips(table.columns[0]).values()
-    silent = float(np.mean([row.scores["reference_silent"] for row in clips]))
-    edges = [row.scores["reference_edge_freq"] for row in clips]
     yield (
         "Each LSD is `ssr_eval / apbwe`, the two conventions of `audiosr_pipeline.metrics.lsd`; mean over the clips. "
-        "LF and HF: below and above the cutoff. Edge: where the true recording's own content ends in most frames "
-        f"(median {np.median(edges):.0f} Hz, quartiles {np.percentile(edges, 25):.0f} and "
-        f"{np.percentile(edges, 75):.0f} Hz); up to there nothing has to be guessed."
-    )
-    yield (
-        f"{100 * silent:.1f} % of the true recordings' frames are digital silence. `ssr_eval` gives each of them "
-        f"{SILENT_FRAME_LSD}, whatever the estimate is: {SILENT_FRAME_LSD * silent:.2f} of each `ssr_eval` LSD over "
-        "all frequencies, LF, HF or below the edge."
+        "LF and HF: below and above the cutoff. Edge: where the true recording's own content ends in most "
+        "frames; up to there nothing has to be guessed."
     )
     yield (
         "Energy error: absolute, per octave above the cutoff. Variance ratio: 1 is as varied as the truth, a grey "
@@ -196,12 +189,11 @@ def _how_to_read(table: Table) -> Iterator[str]:
     yield "Inputs were rounded to 16 bit, and so were both signals before they were compared."
 
 
-def _measured(table: Table, rows: Sequence[Row]) -> Iterator[str]:
-    """How much was measured, and how long the pipeline took."""
-    clips = table.clips(table.columns[0]).values()
+def _measured(rows: Sequence[Row]) -> Iterator[str]:
+    """What the pipeline did, and how long it took."""
     actions = sorted(Counter(row.action for row in rows).items())
     yield (
-        f"{len(clips)} clips, {sum(row.audio_s for row in clips):.1f} s; {len(rows)} calls of the pipeline: "
+        f"{len(rows)} calls of the pipeline: "
         f"{', '.join(f'{times} {action}' for action, times in actions)}. A clip that it left alone is scored as it "
         "came out."
     )

@@ -160,7 +160,7 @@ def markdown(
     shown = [(system, f"{speed:.3g}") for system, speed in speeds.items() if not math.isnan(speed)]
     lines += ["", "## Speed", "", *markdown_table(("System", SPEED), shown)]
     lines += ["", "## How to read it", "", *(f"- {line}" for line in _how_to_read(table, baseline))]
-    lines += ["", "## Data", "", *(f"- {line}" for line in _data(table))]
+    lines += ["", "## Data", "", *(f"- {line}" for line in data_lines(table))]
     lines += ["", "## Systems", "", *(f"- **{name}**: {systems[name]}" for name in table.systems)]
     lines += ["", "## Left out", "", *(f"- {line}" for line in _omissions(results, left_out))]
     lines += ["", "## Made with", "", *(f"- {line}" for line in conditions)]
@@ -234,7 +234,8 @@ def _where_noise_is_lower(table: Table, baseline: str, score: str) -> str:
     return f"on {', '.join(found)}" if found else "nowhere"
 
 
-def _data(table: Table) -> Iterator[str]:
+def data_lines(table: Table) -> Iterator[str]:
+    """What each column was measured on."""
     for column in table.columns:
         clips = table.clips(column)
         kinds = Counter(row.kind for row in clips.values())
