@@ -188,7 +188,8 @@ class Adapter:
             attribute, position = self.lengths
             is_tuple = isinstance(output, tuple) and len(output) > position
             lengths = output[position] if is_tuple else getattr(output, attribute, None)
-        return None if lengths is None else [int(length) for length in lengths]
+        # Of one clip, SeamlessM4T tells it as a tensor without an axis.
+        return None if lengths is None else [int(length) for length in np.atleast_1d(lengths)]
 
     def replace(
         self, output: Any, audios: list[np.ndarray], original: list[np.ndarray], sampling_rate: int, reports: list[Any]
@@ -224,7 +225,7 @@ class Adapter:
         attribute, position = self.lengths
         is_tuple = isinstance(output, tuple)
         held = output[position] if is_tuple else getattr(output, attribute)
-        new = held.new_tensor(lengths) if isinstance(held, torch.Tensor) else lengths
+        new = held.new_tensor(lengths).reshape(held.shape) if isinstance(held, torch.Tensor) else lengths
         if is_tuple:
             return (*output[:position], new, *output[position + 1 :])
         return with_attribute(output, attribute, new)

@@ -1,5 +1,6 @@
 """The pipelines of diffusers that make audio."""
 
+import functools
 import types
 import warnings
 from collections.abc import Callable, Iterator
@@ -165,10 +166,23 @@ class AudioDiffusionAdapter(DiffusersAdapter):
 
 
 class SpectrogramDiffusionAdapter(DiffusersAdapter):
-    """Notes to audio; the rate is told nowhere, that of the published checkpoint is 16 kHz."""
+    """Notes to audio; the rate is told nowhere, that of the published checkpoint is 16 kHz.
+
+    What its encoders had of transformers 4 is there during the call.
+    """
 
     classes = ("SpectrogramDiffusionPipeline",)
     usual_rate = 16_000
+
+    @contextmanager
+    def around(self, call: Call) -> Iterator[None]:
+        with ExitStack() as stack:
+            for name in ("notes_encoder", "continuous_encoder"):
+                encoder = getattr(self.generator, name, None)
+                if encoder is not None and not hasattr(encoder, "get_extended_attention_mask"):
+                    extend = functools.partial(extended_attention_mask, encoder)
+                    stack.enter_context(replaced(encoder, "get_extended_attention_mask", extend))
+            yield
 
 
 class SilentAdapter(DiffusersAdapter):
@@ -213,6 +227,12 @@ def replaced(owner: Any, name: str, value: Any) -> Iterator[None]:
         yield
     finally:
         vars(owner).pop(name, None)
+
+
+def extended_attention_mask(encoder: Any, attention_mask: torch.Tensor, input_shape: tuple[int, ...]) -> torch.Tensor:
+    """What is added to attention scores: `(batch, 1, 1, length)` of a mask `(batch, length)`, 0 where it is True."""
+    hidden = ~attention_mask[:, None, None, :].bool()
+    return hidden.to(encoder.dtype) * torch.finfo(encoder.dtype).min
 
 
 def pooled(get_text_features: Callable[..., Any]) -> Callable[..., Any]:

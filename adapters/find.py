@@ -33,6 +33,8 @@ def find_adapter(generator: Any, sampling_rate: int | None = None) -> Adapter:
     Raises:
         ValueError: If there is none, or if the generator can't be used as it is.
     """
+    if isinstance(generator, type):
+        raise ValueError(f"{generator.__name__} is a class; accepted is an object of it, as its constructor returns.")
     for cls in type(generator).__mro__:
         adapter = ADAPTERS.get((cls.__module__.partition(".")[0], cls.__name__))
         if adapter is not None:

@@ -42,6 +42,8 @@ COMMON_METHODS = ("forward", "sample", "stream")
 CALLED_WORDS = ("vocoder", "vocos", "hifigan", "synth", "tts", "texttospeech")
 # Where an object tells the rate of its audio.
 RATE_PLACES = (*RATE_NAMES, "output_sample_rate", "config.sampling_rate", "config.sample_rate")
+# WAV, FLAC, AIFF: these begin once in a file. What is sent as Ogg or MP3 begins anew with each piece.
+WHOLE_FILE_HEADS = (b"RIFF", b"RF64", b"fLaC", b"FORM")
 KNOWN_CLASSES = {
     name for adapter in (*diffusers_pipelines.ADAPTERS, *transformers_models.ADAPTERS) for name in adapter.classes
 }
@@ -111,7 +113,16 @@ class FunctionAdapter(Adapter):
         return items if items and all(isinstance(item, Mapping) for item in items) else Chunks(items)
 
     def load(self, output: Any, call: Call) -> list[Clip]:
-        return load_clips(joined(output, self.rate(call)), self.rate(call))
+        audio = joined(output, self.rate(call))
+        clips = load_clips(audio, self.rate(call))
+        shape = tuple(getattr(audio, "shape", ()))
+        if len(shape) == 2 and shape[0] == 2:
+            warnings.warn(
+                f"what {self.name} returned has shape {shape} and is taken for two mono clips. For one stereo clip, "
+                "return [audio]; for two without this warning, list(audio).",
+                stacklevel=6,
+            )
+        return clips
 
     def replace(
         self, output: Any, audios: list[np.ndarray], original: list[np.ndarray], sampling_rate: int, reports: list[Any]
@@ -182,13 +193,18 @@ def _way_of_making_audio(name: str, part: Any, is_known: bool) -> str | None:
 
 
 def joined(output: Any, sampling_rate: int | None) -> Any:
-    """Chunks as one clip, with its rate if they have one; anything but a form of audio is refused by its kind.
+    """Chunks as one clip, with its rate if they have one, or as the file whose bytes they are; all else as it is.
 
     Raises:
         ValueError: If chunks don't fit together, or if a tuple is none that is known.
     """
     if isinstance(output, Chunks):
         chunks = [audio for chunk in output if (audio := _audio_of(chunk)) is not None]
+        if chunks and all(isinstance(chunk, (bytes, bytearray)) for chunk in chunks):
+            # A file as it is sent; but if each is a file of a format that begins once, they are several.
+            filled = [bytes(chunk) for chunk in chunks if chunk]
+            if len(filled) == 1 or not all(chunk.startswith(WHOLE_FILE_HEADS) for chunk in filled):
+                return b"".join(filled)
         if not (spoken := [audio for audio in chunks if not _is_empty(audio, sampling_rate)]):
             raise ValueError(
                 f"no samples: {len(chunks)} chunks, all of them empty." if chunks else "no chunk of audio."
@@ -198,6 +214,8 @@ def joined(output: Any, sampling_rate: int | None) -> Any:
             raise ValueError("chunks of different rates or numbers of channels, which don't make one clip.")
         audio = np.concatenate([clip.audio for clip in clips], axis=1)
         audio = audio[0] if clips[0].is_flat else audio[None]
+        if isinstance(spoken[0], (bytes, bytearray)):
+            return {"audio": audio, "sampling_rate": clips[0].sampling_rate}
         return (audio, clips[0].sampling_rate) if clips[0].has_rate else audio
     if isinstance(output, tuple) and unwrap(output, sampling_rate, "audio") is None:
         kinds = [type(item).__name__ for item in output[:4]]

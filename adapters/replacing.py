@@ -33,12 +33,13 @@ def refill(form: Any, audios: list[np.ndarray], sampling_rate: int, own_rate: in
 
 def _refill(form: Any, audios: list[np.ndarray], sampling_rate: int, own_rate: int | None, is_clip: bool) -> Any:
     """As `refill`; `is_clip` says that the form is one clip."""
-    if isinstance(form, list):
-        rest = iter(audios)
-        return [None if item is None else _refill(item, [next(rest)], sampling_rate, own_rate, True) for item in form]
     if isinstance(form, (str, Path)):
         return {"audio": audios[0], "sampling_rate": sampling_rate}
-    if (inner := unwrap(form, own_rate, "audio", is_clip)) is not None:
+    inner = unwrap(form, own_rate, "audio", is_clip)
+    if inner is None and isinstance(form, list):
+        rest = iter(audios)
+        return [None if item is None else _refill(item, [next(rest)], sampling_rate, own_rate, True) for item in form]
+    if inner is not None:
         if isinstance(inner.audio, (str, Path)):
             return inner.rewrap(audios[0], sampling_rate)
         new = _refill(inner.audio, audios, sampling_rate, own_rate, is_clip)

@@ -58,6 +58,11 @@ def with_super_resolution(
     >>> out = pipe("rain on a tin roof", generator=torch.Generator().manual_seed(0))
     >>> out.audios, out.sampling_rate, out.original, out.reports
     """
+    if isinstance(generator, SuperResolvedGenerator):
+        raise ValueError(
+            f"{generator._adapter.name} is behind super-resolution already; pass the generator itself, "
+            "`wrapped.generator`, for other settings."
+        )
     if not isinstance(audiosr, AudioSRPipeline):
         raise ValueError(
             f"audiosr is a {type(audiosr).__name__}; accepted is an AudioSRPipeline, such as "

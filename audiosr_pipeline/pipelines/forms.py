@@ -14,8 +14,10 @@ import torch
 from audiosr_pipeline.audio_io import AudioFileError, looks_like_file, read_audio
 from audiosr_pipeline.pipelines.rates import RATE_NAMES, agreed_rate
 
-# transformers and datasets say `audio` and `array`, ComfyUI and torchaudio's users `waveform`.
-AUDIO_KEYS = ("audio", "array", "waveform")
+# transformers and datasets say `audio` and `array`, ComfyUI and torchaudio's users `waveform`, Coqui's XTTS `wav`.
+AUDIO_KEYS = ("audio", "array", "waveform", "wav")
+# A list of fewer numbers is hardly audio.
+FEWEST_NUMBERS = 64
 
 
 @dataclass(frozen=True)
@@ -218,8 +220,8 @@ def _in_object(value: Any, attribute: str, sampling_rate: Any, name: str) -> For
 
 
 def _in_other_arrays(value: Any, sampling_rate: Any, name: str) -> Form | None:
-    """Arrays of other libraries, and arrays of arrays, which are lists of clips."""
-    array = _read_out(value)
+    """Arrays of other libraries, lists of floats, and arrays of arrays, which are lists of clips."""
+    array = np.asarray(value) if _is_row_of_floats(value) else _read_out(value)
     if isinstance(array, np.ndarray) and array.dtype == object and array.ndim == 1:
         return Form(list(array), sampling_rate, False, False, lambda audio, rate: _object_array(audio))
     if array is not value:
@@ -230,6 +232,12 @@ def _in_other_arrays(value: Any, sampling_rate: Any, name: str) -> Form | None:
             "np.concatenate(list(audio), axis=-1) if it gives one clip in chunks; await what is awaitable."
         )
     return None
+
+
+def _is_row_of_floats(value: Any) -> bool:
+    """Whether it is a list or a tuple of samples: whole numbers alone would be token ids."""
+    is_row = isinstance(value, (list, tuple)) and len(value) >= FEWEST_NUMBERS and all(map(is_number, value))
+    return is_row and any(isinstance(number, (float, np.floating)) for number in value)
 
 
 def _read_out(value: Any) -> Any:

@@ -4,6 +4,7 @@ import functools
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
+from unittest import mock
 
 import torch
 from diffusers import (
@@ -14,6 +15,7 @@ from diffusers import (
     StableAudio3InpaintPipeline,
 )
 from diffusers.modular_pipelines.echo.decoders import EchoAudioDecoderStep
+from diffusers.pipelines.deprecated.spectrogram_diffusion import pipeline_spectrogram_diffusion
 from transformers import GPT2Model, SpeechT5ForSpeechToSpeech, SpeechT5HifiGan, TextToAudioPipeline
 
 from tests.adapters.tiny import (
@@ -43,6 +45,7 @@ from tests.adapters.tiny_pipelines import (
     build_modular_ltx2,
     build_modular_music3,
     build_musicldm,
+    build_spectrogram_diffusion,
     build_stable_audio_3,
 )
 from tests.adapters.tiny_speech import (
@@ -214,6 +217,13 @@ def pocket_latents() -> Any:
     )
 
 
+def spectrogram_diffusion(pipe: Any, **arguments: Any) -> Any:
+    """Two passages of notes; onnxruntime, which the pipeline wants to be installed, has no part in it here."""
+    notes = [[1, 2, 3] + 29 * [0], [4, 5] + 30 * [0]]
+    with mock.patch.object(pipeline_spectrogram_diffusion, "is_onnx_available", return_value=True):
+        return pipe(notes, num_inference_steps=2, **arguments)
+
+
 def stable_audio_3(pipe: Any, **arguments: Any) -> Any:
     return pipe(["rain", "wind"], duration=0.2, num_inference_steps=1, **arguments)
 
@@ -223,16 +233,17 @@ def fixed(shape: tuple[int, ...]) -> torch.Tensor:
     return torch.randn(shape, generator=torch.Generator().manual_seed(1))
 
 
-def seamless(name: str) -> Case:
-    """A model of SeamlessM4T, from text or from the features of speech."""
+def seamless(name: str, num_clips: int = 2) -> Case:
+    """A model of SeamlessM4T, from text or from the features of speech. Of one clip its length has no axis."""
     speech = {"input_features": fixed((2, 20, 8)), "attention_mask": torch.ones(2, 20, dtype=torch.long)}
     inputs = speech if "SpeechToSpeech" in name else TOKENS
+    inputs = {key: value[:num_clips] for key, value in inputs.items()}
     return Case(
         lambda: build_seamless(name),
         lambda model, **kwargs: model.generate(**inputs, tgt_lang="eng", **kwargs),
         lambda out: out[0],
         16_000,
-        lengths=lambda out: out[1].tolist(),
+        lengths=lambda out: out[1].reshape(-1).tolist(),
         takes_generator=False,
     )
 
@@ -462,6 +473,7 @@ CASES = {
         lambda out: out[1][1],
         22_050,
     ),
+    "Spectrogram Diffusion": Case(build_spectrogram_diffusion, spectrogram_diffusion, lambda out: out.audios, 16_000),
     "MusicGen Melody": Case(
         build_musicgen_melody,
         lambda model, **kwargs: model.generate(**TOKENS, do_sample=False, **kwargs),
@@ -540,14 +552,10 @@ CASES = {
     "SeamlessM4T, every task": seamless("SeamlessM4TModel"),
     "SeamlessM4T v2, speech to speech": seamless("SeamlessM4Tv2ForSpeechToSpeech"),
     "SeamlessM4T v2, every task": seamless("SeamlessM4Tv2Model"),
-    "SeamlessM4T v2": Case(
-        build_seamless,
-        lambda model, **kwargs: model.generate(**TOKENS, tgt_lang="eng", **kwargs),
-        lambda out: out[0],
-        16_000,
-        lengths=lambda out: out[1].tolist(),
-        takes_generator=False,
-    ),
+    "SeamlessM4T v2": seamless("SeamlessM4Tv2ForTextToSpeech"),
+    "SeamlessM4T, one text": seamless("SeamlessM4TForTextToSpeech", num_clips=1),
+    "SeamlessM4T v2, one text": seamless("SeamlessM4Tv2ForTextToSpeech", num_clips=1),
+    "SeamlessM4T v2, one recording": seamless("SeamlessM4Tv2ForSpeechToSpeech", num_clips=1),
     "SeamlessM4T v2, with tokens": Case(
         build_seamless,
         lambda model, **kwargs: model.generate(**TOKENS, tgt_lang="eng", return_intermediate_token_ids=True, **kwargs),
@@ -633,6 +641,13 @@ CASES = {
         ),
         lambda out: [audio for audio in out if audio is not None],
         24_000,
+        takes_generator=False,
+    ),
+    "text-to-audio, SeamlessM4T": Case(
+        lambda: TextToAudioPipeline(build_seamless(), tokenizer=build_t5_tokenizer()),
+        lambda pipe, **kwargs: pipe("rain", forward_params={"tgt_lang": "eng"}, **kwargs),
+        lambda out: out["audio"],
+        16_000,
         takes_generator=False,
     ),
     "text-to-audio, a batch of unequal lengths": Case(

@@ -1,11 +1,12 @@
 """What can't be right is said to be wrong, by the name of what returned it, before or instead of a wrong result."""
 
+import warnings
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
-from diffusers import LTX2HDRPipeline
+from diffusers import AudioLDMPipeline, LTX2HDRPipeline
 from torch import nn
 
 from audiosr_pipeline.adapters import read_output, with_super_resolution
@@ -36,6 +37,19 @@ def test_a_rate_too_high_is_noticed_where_it_makes_full_band_of_the_audio(tiny_p
     wrapped = with_super_resolution(lambda: AUDIO, tiny_pipeline, sampling_rate=48_000)
     with pytest.warns(UserWarning, match="left alone as full band at 48000 Hz.*that isn't its rate"):
         assert wrapped().reports[0].action == "left_alone"
+
+
+def test_two_rows_are_two_clips_only_with_a_warning(tiny_pipeline):
+    """Many programs mean the channels of one clip by them."""
+    rows = np.concatenate([AUDIO, AUDIO])
+    with pytest.warns(UserWarning, match=r"<lambda> returned has shape \(2, 3200\) and is taken for two mono clips"):
+        assert len(with_super_resolution(lambda: rows, tiny_pipeline, sampling_rate=16_000)().reports) == 2
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        # As it says.
+        for output, num_clips in (([rows], 1), (list(rows), 2)):
+            out = with_super_resolution(lambda output=output: output, tiny_pipeline, sampling_rate=16_000)()
+            assert len(out.reports) == num_clips
 
 
 def test_a_missing_rate(tiny_pipeline):
@@ -187,6 +201,10 @@ def test_arguments_that_are_not_accepted(tiny_pipeline):
         with_super_resolution(print, tiny_pipeline, steps=3, output_type="pt")
     with pytest.raises(ValueError, match="audiosr is a str; accepted is an AudioSRPipeline"):
         with_super_resolution(print, "audiosr-mini")
+    with pytest.raises(ValueError, match="AudioLDMPipeline is a class; accepted is an object of it"):
+        with_super_resolution(AudioLDMPipeline, tiny_pipeline)
+    with pytest.raises(ValueError, match="print is behind super-resolution already; pass the generator itself"):
+        with_super_resolution(with_super_resolution(print, tiny_pipeline), tiny_pipeline, sampling_rate=48_000)
 
 
 def failing_pipeline():

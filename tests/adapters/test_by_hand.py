@@ -8,7 +8,6 @@ import pytest
 import torch
 from diffusers.modular_pipelines.modular_pipeline import PipelineState
 from diffusers.pipelines.ltx2.pipeline_output import LTX2DFRPipelineOutput
-from diffusers.pipelines.pipeline_utils import AudioPipelineOutput
 
 from audiosr_pipeline.adapters import read_output, with_super_resolution
 from tests.adapters.cases import CASES
@@ -50,14 +49,6 @@ BY_HAND = {
         LTX2DFRPipelineOutput(frames=[[1, 2]], audio=STEREO[None], keyframes=None, keyframe_positions=None),
         lambda out: out.audio,
         48_000,
-    ),
-    "Spectrogram Diffusion": (
-        "diffusers",
-        "SpectrogramDiffusionPipeline",
-        {},
-        AudioPipelineOutput(audios=STEREO.numpy()),
-        lambda out: out.audios,
-        16_000,
     ),
 }
 

@@ -196,6 +196,39 @@ def test_empty_chunks_are_left_out(empty, tiny_pipeline):
             with_super_resolution(say_nothing, tiny_pipeline, sampling_rate=16_000)()
 
 
+def encoded(kind):
+    file = io.BytesIO()
+    soundfile.write(file, AUDIO[0], 16_000, format=kind)
+    return file.getvalue()
+
+
+@pytest.mark.parametrize("kind", ["WAV", "FLAC", "OGG", "MP3"])
+def test_a_file_that_is_sent_in_pieces_is_one_file(kind, tiny_pipeline):
+    """As clients of speech services give it."""
+    whole = encoded(kind)
+
+    def receive():
+        yield from (whole[start : start + 700] for start in range(0, len(whole), 700))
+
+    out = with_super_resolution(receive, tiny_pipeline)()
+    again = with_super_resolution(lambda: whole, tiny_pipeline)()
+    assert out["sampling_rate"] == 48_000 and out["audio"].shape == again["audio"].shape == (9_600,)
+    np.testing.assert_array_equal(out["original"], again["original"])
+
+
+@pytest.mark.parametrize("kind", ["WAV", "FLAC", "OGG"])
+def test_files_that_are_sent_one_by_one_are_joined(kind, tiny_pipeline):
+    out = with_super_resolution(lambda: iter([encoded(kind), b"", encoded(kind)]), tiny_pipeline)()
+    assert out["sampling_rate"] == 48_000 and out["audio"].shape == (19_200,)
+
+
+def test_bare_samples_in_pieces_are_refused_with_the_remedy(tiny_pipeline):
+    pieces = [(AUDIO[0] * 32_767).astype(np.int16).tobytes()] * 2
+    with pytest.raises(ValueError, match=r"of bare samples, pass an array: np.frombuffer\(audio, np.int16\)") as error:
+        with_super_resolution(lambda: iter(pieces), tiny_pipeline, sampling_rate=16_000)()
+    assert error.value.output == pieces
+
+
 def test_no_chunk_at_all_is_said_to_be_none(tiny_pipeline):
     def speak():
         yield from ()

@@ -14,6 +14,7 @@ from diffusers import (
     Cosmos3AVAEAudioTokenizer,
     DanceDiffusionPipeline,
     DDIMScheduler,
+    DDPMScheduler,
     FlowMatchEulerDiscreteScheduler,
     IPNDMScheduler,
     LongCatAudioDiTPipeline,
@@ -27,6 +28,7 @@ from diffusers import (
     MusicLDMPipeline,
     StableAudio3DiTModel,
     StableAudio3Pipeline,
+    T5FilmDecoder,
     UNet1DModel,
     UNet2DConditionModel,
     UNet2DModel,
@@ -36,6 +38,11 @@ from diffusers.modular_pipelines.ltx2.decoders import LTX2AudioDecoderStep
 from diffusers.modular_pipelines.minimax_h3.decoders import MiniMaxH3AudioDecodeStep
 from diffusers.modular_pipelines.minimax_music3.decoders import MiniMaxMusic3VocoderDecodeStep
 from diffusers.pipelines.ace_step import AceStepConditionEncoder
+from diffusers.pipelines.deprecated.spectrogram_diffusion.continuous_encoder import SpectrogramContEncoder
+from diffusers.pipelines.deprecated.spectrogram_diffusion.notes_encoder import SpectrogramNotesEncoder
+from diffusers.pipelines.deprecated.spectrogram_diffusion.pipeline_spectrogram_diffusion import (
+    SpectrogramDiffusionPipeline,
+)
 from diffusers.pipelines.ltx2.connectors import LTX2TextConnectors
 from diffusers.pipelines.ltx2.vocoder import LTX2Vocoder
 from diffusers.pipelines.stable_audio_3.modeling_stable_audio_3 import StableAudio3DurationEmbedder
@@ -319,6 +326,30 @@ def build_audio_diffusion() -> AudioDiffusionPipeline:
     )
     mel = NoiseMel(x_res=16, y_res=16, sample_rate=22_050, n_fft=512, hop_length=256, n_iter=2)
     return loaded(AudioDiffusionPipeline(vqvae=None, unet=unet, mel=mel, scheduler=DDIMScheduler()))
+
+
+class MelGAN:
+    """Called as an ONNX model is, and returns a list as it does: 16 samples of a frame, by a random matrix."""
+
+    def __init__(self):
+        self.samples_of_mel = np.random.default_rng(0).standard_normal((128, 16)).astype(np.float32) / 128
+
+    def __call__(self, input_features: np.ndarray) -> list[np.ndarray]:
+        return [(input_features @ self.samples_of_mel).reshape(1, -1)]
+
+
+def build_spectrogram_diffusion() -> SpectrogramDiffusionPipeline:
+    torch.manual_seed(0)
+    sizes = {"d_model": 16, "dropout_rate": 0.0, "num_layers": 1, "num_heads": 2, "d_kv": 8, "d_ff": 16}
+    return loaded(
+        SpectrogramDiffusionPipeline(
+            notes_encoder=SpectrogramNotesEncoder(32, 40, feed_forward_proj="gated-gelu", **sizes),
+            continuous_encoder=SpectrogramContEncoder(128, 256, feed_forward_proj="gated-gelu", **sizes),
+            decoder=T5FilmDecoder(input_dims=128, targets_length=256, **sizes),
+            scheduler=DDPMScheduler(),
+            melgan=MelGAN(),
+        )
+    )
 
 
 def build_modular(block: type, **components: nn.Module) -> ModularPipeline:
