@@ -1,5 +1,6 @@
 """CSV files as people use them: opened in spreadsheets, where nothing in them may act, and saved from there."""
 
+import codecs
 import csv
 import io
 import math
@@ -38,12 +39,23 @@ def write_csv(path: Path | str, rows: Iterable[Iterable[object]]) -> None:
         csv.writer(file).writerows(map(inert, row) for row in rows)
 
 
+def decoded(data: bytes, errors: str = "strict") -> str:
+    """The text of a file in UTF-8, with or without a byte order mark, or in UTF-16 with one, as of "Unicode text".
+
+    Args:
+        data: The file.
+        errors: As of `bytes.decode`.
+    """
+    is_utf_16 = data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    return data.decode("utf-16" if is_utf_16 else "utf-8-sig", errors)
+
+
 def read_csv(path: Path | str, columns: Sequence[str]) -> tuple[list[str], Iterator[tuple[int, dict[str, str]]]]:
     """Reads a CSV file that a program or a spreadsheet wrote: with or without a byte order mark, separated by commas,
     semicolons or tabs, whichever its first line has the columns with. Lines without a value are passed over.
 
     Args:
-        path: UTF-8 file whose first line names the columns.
+        path: File in UTF-8 or, with a byte order mark, UTF-16, whose first line names the columns.
         columns: Those that it has to have.
 
     Returns:
@@ -51,11 +63,11 @@ def read_csv(path: Path | str, columns: Sequence[str]) -> tuple[list[str], Itera
         are written, by column; those that it lacks are missing.
 
     Raises:
-        ValueError: If the file is not in UTF-8 or lacks a column, or at a row, if that has more cells than columns.
+        ValueError: If the file is in neither or lacks a column, or at a row, if that has more cells than columns.
     """
     data = Path(path).read_bytes()
     try:
-        text = data.decode("utf-8-sig")
+        text = decoded(data)
     except UnicodeDecodeError as error:
         raise ValueError(f'is not in UTF-8 ({error}): save it as "CSV UTF-8"') from error
     readers = {

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from audiosr_pipeline.csv_files import original, read_csv
+from audiosr_pipeline.csv_files import SEPARATORS, decoded, original, read_csv
 
 FIELDS = (
     "study",
@@ -36,6 +36,8 @@ ROLES = ("test", "training", "identical", "lowpassed")
 DEVICES = ("headphones", "loudspeakers")
 # The highest tone of the check that a listener heard; 0 if none.
 BANDWIDTHS_HZ = ("0", "12000", "14000", "16000")
+# In them, spreadsheets write commas where decimals have such.
+TIMES = ("seconds_a", "seconds_b", "seconds_total")
 TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{3}([0-9]{3})?)?(Z|\+00:00)")
 # The system of the obviously low-passed side of an attention check.
 LOWPASSED = "lowpassed"
@@ -205,7 +207,8 @@ def parse_rows(text: str, source: str) -> tuple[list[tuple[int, Answer]], list[R
 
     Args:
         text: What the file holds: a header of `FIELDS`, then one row per answered trial. Empty lines and repetitions of
-            the header, as joined files have them, are passed over.
+            the header, as joined files have them, are passed over. A spreadsheet may have saved it with semicolons or
+            tabs between fields, and commas in decimals.
         source: Name of the file.
 
     Returns:
@@ -213,21 +216,25 @@ def parse_rows(text: str, source: str) -> tuple[list[tuple[int, Answer]], list[R
     """
     answers: list[tuple[int, Answer]] = []
     rejected: list[Rejected] = []
-    has_header = False
+    has_header, separator = False, SEPARATORS[0]
     # Line by line, as no field holds a line break: a quote that is never closed would take all rows after it.
     for number, line in enumerate(text.removeprefix("\ufeff").split("\n"), start=1):
-        if not line.strip():
+        if not line.strip("".join(SEPARATORS) + " \r"):
             continue
         try:
-            values = next(csv.reader([line.rstrip("\r")], strict=True))
-            if tuple(values) == FIELDS:
-                has_header = True
+            line = line.rstrip("\r")
+            if header := next((each for each in SEPARATORS if line.replace('"', "") == each.join(FIELDS)), None):
+                has_header, separator = True, header
                 continue
+            values = next(csv.reader([line], delimiter=separator, strict=True))
             if not has_header:
                 raise ValueError(f"the first line is {shortened(line)}, not the header {','.join(FIELDS)}")
             if len(values) != len(FIELDS):
                 raise ValueError(f"has {len(values)} fields instead of {len(FIELDS)}")
-            answers.append((number, parse_row(dict(zip(FIELDS, values, strict=True)))))
+            row = dict(zip(FIELDS, values, strict=True))
+            if separator != ",":
+                row |= {name: row[name].replace(",", ".") for name in TIMES}
+            answers.append((number, parse_row(row)))
         except (csv.Error, ValueError) as error:
             rejected.append(Rejected(source, number, "malformed", str(error)))
             if not has_header:
@@ -260,7 +267,7 @@ def read_answers(files: Sequence[Path | str], key: Key) -> tuple[list[Answer], l
         if not Path(file).is_file():
             raise FileNotFoundError(f"{file} is not a file.")
         # What can't be decoded fails the checks of its own row.
-        rows, malformed = parse_rows(Path(file).read_bytes().decode("utf-8", errors="replace"), str(file))
+        rows, malformed = parse_rows(decoded(Path(file).read_bytes(), errors="replace"), str(file))
         rejected += malformed
         for line, answer in rows:
             try:

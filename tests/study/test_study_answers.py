@@ -120,6 +120,23 @@ def test_joined_files_and_those_a_spreadsheet_saved_are_read():
     assert (len(answers), rejected) == (4, [])
 
 
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+@pytest.mark.parametrize("separator", [";", "\t"])
+def test_what_a_spreadsheet_with_decimal_commas_saved_counts_as_what_it_opened(tmp_path, key, separator, encoding):
+    rows = rows_of()
+    rows[0]["seconds_total"] = "12.25"
+    (tmp_path / "plain.csv").write_text(text_of(rows), encoding="utf-8")
+    wanted, _ = read_answers([tmp_path / "plain.csv"], key)
+    lines = [separator.join(FIELDS), 15 * separator]
+    for row in rows:
+        times = {name: row[name].replace(".", ",") for name in ("seconds_a", "seconds_b", "seconds_total")}
+        lines.append(separator.join({**row, **times}[name] for name in FIELDS))
+    (tmp_path / "saved.csv").write_bytes("\r\n".join(lines).encode(encoding))
+    found, rejected = read_answers([tmp_path / "saved.csv"], key)
+    assert (found, rejected) == (wanted, [])
+    assert 12.25 in [answer.seconds_total for answer in found]
+
+
 @pytest.mark.parametrize(
     ("text", "reason"),
     [("", "is empty"), ("\n\n", "is empty"), (",".join(FIELDS), "holds no answers"), ("a;b\n1;2\n", "not the header")],
