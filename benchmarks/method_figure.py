@@ -14,7 +14,7 @@ from audiosr_pipeline.pipelines.inputs import load_clips
 from audiosr_pipeline.spectrogram import spectrogram_db
 
 ROOT = Path(__file__).parents[1]
-CLIP = ROOT / "examples" / "listening" / "clips" / "music.wav"
+CLIP = ROOT / "examples" / "listening" / "clips" / "speech.wav"
 OUTPUT = ROOT / "docs" / "method.png"
 # What is drawn of the clip, in seconds.
 START_S, END_S = 0.0, 2.0
