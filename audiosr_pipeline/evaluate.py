@@ -10,6 +10,7 @@ from tqdm import tqdm
 from audiosr_pipeline.audio_io import AUDIO_SUFFIXES, audio_files, audio_format, passed_over, read_audio
 from audiosr_pipeline.csv_files import number_text, write_csv
 from audiosr_pipeline.dsp.resample import resample
+from audiosr_pipeline.evaluation_settings import LENGTH_TOLERANCE, TABLES
 from audiosr_pipeline.metrics.bootstrap import Mean, bootstrap_means
 from audiosr_pipeline.metrics.pair import evaluate_pair
 from audiosr_pipeline.metrics.perceptual import perceptual_scores
@@ -18,12 +19,9 @@ from audiosr_pipeline.tables import aligned_table
 from audiosr_pipeline.writing import clear_left_parts, written_whole
 
 SAMPLING_RATE = 48_000
-# `ssr_eval` lets lengths differ by fewer samples than this.
-LENGTH_TOLERANCE = 100
 # A delay from here on is worth a word, if the correlation says that it is one.
 NOTICED_DELAY_SAMPLES = 0.5
 TELLING_CORRELATION = 0.5
-TABLES = ("scores.csv", "summary.csv", "differences.csv", "skipped.csv")
 
 # A row of a table; the first is its header.
 Row = tuple[object, ...]

@@ -8,10 +8,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from audiosr_pipeline.evaluate import Evaluation
+from audiosr_pipeline.evaluation_settings import FIGURES
 from audiosr_pipeline.metrics.lsd import LSD_CONVENTIONS
 from audiosr_pipeline.writing import clear_left_parts, written_whole
 
-FIGURES = ("scores.png", "pairs.png")
 SHOWN = (
     *(f"lsd_{convention}" for convention in LSD_CONVENTIONS),
     *(f"lsd_hf_{convention}" for convention in LSD_CONVENTIONS),

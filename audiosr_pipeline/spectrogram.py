@@ -13,6 +13,8 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator, MultipleLocator
 from PIL import Image
 from scipy import fft, signal
 
+from audiosr_pipeline.version import SOFTWARE
+
 # Waveforms `(channels, num_samples)` and their sampling rate in Hz.
 Clip = tuple[np.ndarray, int]
 
@@ -24,8 +26,6 @@ FLOOR_DB = -200.0
 RANGE_DB = 100.0
 TOP_KHZ = 24
 COLORMAP = "magma"
-# What a picture says it was made by, so that it can be told from other pictures.
-SOFTWARE = "audiosr-pipeline"
 
 
 def save_spectrograms(path: Path | str, clips: Mapping[str, Clip], title: str | None = None) -> None:
@@ -43,6 +43,7 @@ def save_spectrograms(path: Path | str, clips: Mapping[str, Clip], title: str | 
         panel.set_title(label, fontsize="medium", loc="left", parse_math=False)
         panel.set_ylabel("frequency (kHz)")
     _finish(figure, panels[-1:], image, title)
+    # So that it can be told from other pictures.
     figure.savefig(path, format="png", dpi=120, metadata={"Software": SOFTWARE})
 
 

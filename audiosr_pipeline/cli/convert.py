@@ -1,9 +1,8 @@
-"""Makes a model folder, as enhance --model takes it, from the official AudioSR checkpoint; runs no code in it."""
+"""`convert`: the official checkpoint as a model folder."""
 
 import argparse
 import os
 from pathlib import Path
-from typing import Any
 
 from transformers.utils import logging
 
@@ -12,15 +11,6 @@ from audiosr_pipeline.cli.arguments import UsageError
 from audiosr_pipeline.cli.messages import complain, describe_error, one_line, say_text
 from audiosr_pipeline.convert.components import convert_checkpoint
 from audiosr_pipeline.writing import new_folder
-
-
-def add_parser(commands: Any) -> None:
-    """Options of `convert`."""
-    parser = commands.add_parser("convert", help="make a model of the official checkpoint", description=__doc__)
-    parser.set_defaults(command=run)
-    option = parser.add_argument
-    option("checkpoint", metavar="PATH", type=Path, help="pytorch_model.bin, or .safetensors with the same keys")
-    option("output", metavar="DIR", type=Path, help="a folder that is not there yet, or empty")
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -6,12 +6,10 @@ import json
 import math
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
 
-from audiosr_pipeline import AudioSRPipeline
 from audiosr_pipeline.audio_io import (
     audio_channels,
     audio_length,
@@ -31,15 +29,21 @@ from audiosr_pipeline.cli.obstacles import SAMPLING_RATE, check_free, smallest_s
 from audiosr_pipeline.cli.parts import part_folder, publish
 from audiosr_pipeline.cli.streams import as_file, as_text, deliver, shown
 from audiosr_pipeline.printable import printable
-from audiosr_pipeline.spectrogram import Clip, save_spectrograms
+
+if TYPE_CHECKING:
+    from audiosr_pipeline import AudioSRPipeline
+    from audiosr_pipeline.spectrogram import Clip
 
 
-def enhance_file(pipeline: AudioSRPipeline, job: Job, arguments: argparse.Namespace) -> tuple[str, str]:
+def enhance_file(pipeline: "AudioSRPipeline", job: Job, arguments: argparse.Namespace) -> tuple[str, str]:
     """Enhances an input and writes all that is asked for, or nothing.
 
     Returns:
         What became of it, a key of `OUTCOMES`, and a line about it.
     """
+    # Not needed where all is done already.
+    import torch
+
     with as_file(job.source) as path:
         audio, sampling_rate = read_audio(path)
         source_subtype, reading_notes = sample_format(path), audio_notes(path)
@@ -181,7 +185,9 @@ def write_part(
         raise ValueError(str(error).replace(str(part), shown(job.output))) from error
 
 
-def draw(path: Path, job: Job, before: Clip, after: Clip) -> None:
+def draw(path: Path, job: Job, before: "Clip", after: "Clip") -> None:
     """Draws the spectrogram of a file before and after."""
+    from audiosr_pipeline.spectrogram import save_spectrograms
+
     clips = {f"{name}, {clip[1] / 1_000:g} kHz": clip for name, clip in (("before", before), ("after", after))}
     save_spectrograms(path, clips, title=printable(job.source.name))

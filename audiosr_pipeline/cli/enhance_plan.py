@@ -2,7 +2,6 @@
 
 import argparse
 import json
-import os
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,17 +9,18 @@ from pathlib import Path
 from PIL import Image
 
 from audiosr_pipeline.audio_io import AUDIO_SUFFIXES, check_subtype, read_comment, real_path
-from audiosr_pipeline.cli.arguments import STDIN, STDOUT, UsageError, find_sources
+from audiosr_pipeline.cli.arguments import STDIN, STDOUT, UsageError
 from audiosr_pipeline.cli.messages import complain
+from audiosr_pipeline.cli.options.enhance import SUBTYPES
 from audiosr_pipeline.cli.output_names import output_names
+from audiosr_pipeline.cli.sources import find_sources
 from audiosr_pipeline.cli.streams import as_text, shown
-from audiosr_pipeline.spectrogram import SOFTWARE
+from audiosr_pipeline.version import SOFTWARE
 
 # The comment of each output, before the checksum of its input.
 MADE_FROM = "audiosr-pipeline enhance, made from SHA-256 "
 # What stands beside an output, if it is asked for.
 REPORT, SPECTROGRAM = ".json", ".png"
-SUBTYPES = {"pcm16": "PCM_16", "pcm24": "PCM_24", "float": "FLOAT"}
 
 
 @dataclass(frozen=True)
@@ -58,19 +58,6 @@ class Job:
     def is_done(self) -> bool:
         """Whether the output is there."""
         return self.output != STDOUT and self.output.is_file()
-
-
-def output_path(text: str) -> Path:
-    """An argparse type: a file or folder, or `STDOUT`."""
-    if not text:
-        raise argparse.ArgumentTypeError("it is empty: name a folder, or . for the current one")
-    try:
-        os.stat(text)
-    except (FileNotFoundError, NotADirectoryError):
-        pass
-    except OSError as error:
-        raise argparse.ArgumentTypeError(f"{text}: {(error.strerror or str(error)).lower()}") from error
-    return STDOUT if text in ("-", str(STDOUT)) else Path(text)
 
 
 def plan(arguments: argparse.Namespace) -> tuple[list[Job], list[str]]:

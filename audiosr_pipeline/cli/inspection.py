@@ -1,4 +1,4 @@
-"""Prints what is found in audio files, and what `enhance` would do with them; needs no model."""
+"""`inspect`: what is found in each input."""
 
 import argparse
 import json
@@ -9,20 +9,12 @@ from typing import Any
 import numpy as np
 
 from audiosr_pipeline.audio_io import audio_notes
-from audiosr_pipeline.cli.arguments import INPUTS, find_sources
 from audiosr_pipeline.cli.messages import OUTCOMES, complain, describe_error, say, say_text
+from audiosr_pipeline.cli.sources import find_sources
 from audiosr_pipeline.cli.streams import as_file, as_text, shown
 from audiosr_pipeline.dsp.resample import resample
 from audiosr_pipeline.pipelines.inputs import load_clips
 from audiosr_pipeline.pipelines.inspection import inspect_clip
-
-
-def add_parser(commands: Any) -> None:
-    """Options of `inspect`."""
-    parser = commands.add_parser("inspect", help="print what is found in audio files", description=__doc__)
-    parser.set_defaults(command=run)
-    parser.add_argument("inputs", nargs="+", metavar="IN", help=INPUTS)
-    parser.add_argument("--json", action="store_true", help="print a JSON list instead of a table")
 
 
 def run(arguments: argparse.Namespace) -> int:

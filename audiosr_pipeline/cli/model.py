@@ -2,14 +2,15 @@
 
 import re
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import torch
-from diffusers.utils import logging
-
-from audiosr_pipeline import AudioSRPipeline
 from audiosr_pipeline.cli.arguments import UsageError
 from audiosr_pipeline.cli.messages import one_line
-from audiosr_pipeline.pipelines.loading import WEIGHTS
+from audiosr_pipeline.cli.signals import importing
+from audiosr_pipeline.pipelines.bundled import WEIGHTS
+
+if TYPE_CHECKING:
+    from audiosr_pipeline import AudioSRPipeline
 
 HUB_ID = re.compile(r"[\w.-]+/[\w.-]+", re.ASCII)
 
@@ -32,8 +33,14 @@ def check_model(model: str) -> None:
     raise UsageError(f"--model {model} is {_accepted()}")
 
 
-def load_pipeline(model: str, device: str | None, hide_bars: bool) -> AudioSRPipeline:
+def load_pipeline(model: str, device: str | None, hide_bars: bool) -> "AudioSRPipeline":
     """Loads the model and puts it on its device."""
+    with importing():
+        import torch
+        from diffusers.utils import logging
+
+        from audiosr_pipeline import AudioSRPipeline
+
     if hide_bars:
         logging.disable_progress_bar()
     try:

@@ -3,19 +3,18 @@
 import argparse
 import io
 import os
-import signal
 import sys
-import threading
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
+from importlib import import_module
 from typing import Any, NoReturn
 
 from audiosr_pipeline import __version__
-from audiosr_pipeline.cli import convert, enhance, evaluate, inspection, study, train
 from audiosr_pipeline.cli.arguments import UsageError
 from audiosr_pipeline.cli.messages import complain, expect_stdout, printable_messages, say_text, stdout_failed
+from audiosr_pipeline.cli.options import convert, enhance, evaluate, inspection, study, train
+from audiosr_pipeline.cli.signals import importing, signals_as_interrupt
 
-# Each has an `add_parser` and a `run`, from the parsed arguments to the exit code. In the order of --help.
+# In the order of --help.
 COMMANDS = (enhance, inspection, convert, evaluate, train, study)
 
 
@@ -40,7 +39,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             stream.reconfigure(errors="backslashreplace")
     arguments = sys.argv[1:] if argv is None else list(argv)
     try:
-        with _signals_as_interrupt(), printable_messages():
+        with signals_as_interrupt(), printable_messages():
             code = _run(arguments)
     except UsageError as error:
         complain(str(error))
@@ -62,9 +61,11 @@ def build_parser() -> Parser:
 
 
 def _run(argv: list[str]) -> int:
-    _refuse_names_like_options(argv)
-    arguments = build_parser().parse_args(argv)
-    return arguments.command(arguments)
+    with importing():
+        _refuse_names_like_options(argv)
+        arguments = build_parser().parse_args(argv)
+        command = import_module(f"audiosr_pipeline.cli.{arguments.command}")
+    return command.run(arguments)
 
 
 def _refuse_names_like_options(argv: list[str]) -> None:
@@ -84,24 +85,3 @@ def _fill_standard_descriptors() -> None:
             os.fstat(descriptor)
         except OSError:
             os.open(os.devnull, os.O_RDWR)
-
-
-@contextmanager
-def _signals_as_interrupt() -> Iterator[None]:
-    """Has SIGTERM and SIGHUP do what Ctrl-C does, so that temporary files are removed; ignored ones stay ignored."""
-
-    def interrupt(number: int, frame: object) -> None:
-        raise KeyboardInterrupt
-
-    names = [name for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
-    numbers = [number for name in names if signal.getsignal(number := getattr(signal, name)) == signal.SIG_DFL]
-    # Others are not allowed to.
-    if threading.current_thread() is not threading.main_thread():
-        numbers = []
-    for number in numbers:
-        signal.signal(number, interrupt)
-    try:
-        yield
-    finally:
-        for number in numbers:
-            signal.signal(number, signal.SIG_DFL)

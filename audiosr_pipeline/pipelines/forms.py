@@ -9,10 +9,10 @@ from numbers import Real
 from typing import Any
 
 import numpy as np
-import torch
 
 from audiosr_pipeline.audio_io import AudioFileError, looks_like_file, read_audio
 from audiosr_pipeline.pipelines.rates import RATE_NAMES, agreed_rate
+from audiosr_pipeline.pipelines.tensors import is_tensor
 
 # transformers and datasets say `audio` and `array`, ComfyUI and torchaudio's users `waveform`, Coqui's XTTS `wav`.
 AUDIO_KEYS = ("audio", "array", "waveform", "wav")
@@ -64,7 +64,7 @@ def unwrap(value: Any, sampling_rate: Any, name: str, is_clip: bool = False) -> 
     if hasattr(value, "get_all_samples"):
         value = value.get_all_samples()
     # Its AudioSamples.
-    if hasattr(value, "sample_rate") and isinstance(getattr(value, "data", None), torch.Tensor):
+    if hasattr(value, "sample_rate") and is_tensor(getattr(value, "data", None)):
         return Form(value.data, agreed_rate(value.sample_rate, sampling_rate, name), True, True)
     # Of diffusers, Kokoro, Piper and sherpa-onnx.
     for attribute in ("audios", "audio", "audio_float_array", "samples"):
@@ -159,10 +159,10 @@ def _like(value: tuple, items: tuple) -> tuple:
 
 def _bytes_in_array(value: Any) -> bytes | None:
     """The bytes of an audio file that are in an array, as torch reads files; None if there is none."""
-    is_flat = isinstance(value, (np.ndarray, torch.Tensor)) and value.ndim == 1 and len(value) > 0
-    if not is_flat or value.dtype not in (np.uint8, torch.uint8) or getattr(value, "is_meta", False):
+    is_flat = (isinstance(value, np.ndarray) or is_tensor(value)) and value.ndim == 1 and len(value) > 0
+    if not is_flat or str(value.dtype) not in ("uint8", "torch.uint8") or getattr(value, "is_meta", False):
         return None
-    encoded = np.asarray(value.cpu() if isinstance(value, torch.Tensor) else value).tobytes()
+    encoded = np.asarray(value.cpu() if is_tensor(value) else value).tobytes()
     return encoded if looks_like_file(encoded) else None
 
 
@@ -242,7 +242,7 @@ def _is_row_of_floats(value: Any) -> bool:
 
 def _read_out(value: Any) -> Any:
     """An array of numpy in place of one of another library, such as pandas or jax; anything else as it is."""
-    if isinstance(value, (np.ndarray, np.generic, torch.Tensor)) or not hasattr(value, "__array__"):
+    if isinstance(value, (np.ndarray, np.generic)) or is_tensor(value) or not hasattr(value, "__array__"):
         return value
     return np.asarray(value)
 

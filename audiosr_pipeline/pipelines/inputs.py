@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 
 from audiosr_pipeline.audio_io import read_audio
 from audiosr_pipeline.pipelines.forms import unwrap
 from audiosr_pipeline.pipelines.rates import agreed_rate, check_rate
+from audiosr_pipeline.pipelines.tensors import is_tensor, samples_of
 
 MOST_CHANNELS = 32
 # 30 dB over full scale: no mix is that far over, and integers of 16 bit that stay below are 60 dB under theirs.
@@ -139,8 +139,8 @@ def _check_samples(array: np.ndarray, sampling_rate: int, name: str) -> float:
 
 def _as_array(audio: Any, name: str) -> np.ndarray:
     """An array of floats or of integers that can be scaled, in the machine's byte order."""
-    if isinstance(audio, torch.Tensor):
-        audio = _from_tensor(audio, name)
+    if is_tensor(audio):
+        audio = samples_of(audio, name)
     if not isinstance(audio, np.ndarray):
         raise ValueError(f"{name} is a {type(audio).__name__}; {FORMS}.")
     if np.ma.is_masked(audio):
@@ -150,25 +150,6 @@ def _as_array(audio: Any, name: str) -> np.ndarray:
     if dtype.kind != "f" and dtype not in (np.uint8, np.int16, np.int32):
         raise ValueError(f"{name} has dtype {audio.dtype}; accepted are floats, int16, int32 and uint8.")
     return audio.astype(dtype, copy=False)
-
-
-def _from_tensor(audio: torch.Tensor, name: str) -> np.ndarray:
-    """The values of a tensor of any layout, on any device."""
-    if audio.is_meta:
-        raise ValueError(f"{name} is a tensor on the meta device, which has a shape but no samples. Pass one that has.")
-    try:
-        audio = audio.detach()
-        if audio.is_quantized:
-            audio = audio.dequantize()
-        if audio.layout is not torch.strided:
-            audio = audio.to_dense()
-        audio = audio.cpu().resolve_conj().resolve_neg()
-        # numpy has no bfloat16, nor floats of 8 bits.
-        is_narrow = audio.is_floating_point() and audio.dtype not in (torch.float32, torch.float64)
-        return (audio.float() if is_narrow else audio).numpy()
-    # Nested tensors, such as are on no device, and whatever else torch has.
-    except (RuntimeError, TypeError, NotImplementedError) as error:
-        raise ValueError(f"{name} is a tensor whose samples can't be read: {error}. Pass a dense one.") from error
 
 
 def _scaled(audio: np.ndarray) -> np.ndarray:

@@ -20,7 +20,6 @@ NOISE_FILLERS_HZ = (8_000.0, 12_000.0, 20_000.0)
 NOISE_FILLERS_BESIDE_HZ = 130.0
 # A low-pass of order 6 falls by as much in a tenth of its cutoff; natural spectra don't.
 WALL_DB = 8.0
-ON_FULL_BAND = ("skip", "run", "error")
 
 
 @dataclass(frozen=True)

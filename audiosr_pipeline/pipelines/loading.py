@@ -17,6 +17,7 @@ from audiosr_pipeline.models.bandwidth_extension import BandwidthExtensionVocode
 from audiosr_pipeline.models.envelope_predictor import EnvelopePredictor
 from audiosr_pipeline.models.feature_extractor import MelFeatureExtractor
 from audiosr_pipeline.models.vocoder import ISTFTVocoder
+from audiosr_pipeline.pipelines.bundled import WEIGHTS
 from audiosr_pipeline.pipelines.weight_checks import (
     check_chosen_files,
     check_files,
@@ -32,7 +33,6 @@ logger = logging.getLogger(__name__)
 OWN_CLASSES = (MelFeatureExtractor, ISTFTVocoder, BandwidthExtensionVocoder, EnvelopePredictor)
 LOADABLE_CLASSES.update({part.__module__: {} for part in OWN_CLASSES})
 
-WEIGHTS = Path(__file__).parents[1] / "weights"
 # What the fine-tuned models of the package share.
 BASE = "audiosr-mini"
 # What only unreleased versions had.

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from audiosr_pipeline.pipelines.checks import check_callback, check_num_inference_steps, check_number, takes
-from audiosr_pipeline.pipelines.inspection import ON_FULL_BAND
+from audiosr_pipeline.pipelines.choices import ON_FULL_BAND
 
 OUTPUT_TYPES = ("np", "pt", "latent")
 CALLBACK_TENSOR_INPUTS = ["latents"]

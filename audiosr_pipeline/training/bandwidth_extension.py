@@ -1,8 +1,5 @@
 """Trains `BandwidthExtensionVocoder`: spectral losses of the new band alone, and if asked discriminators."""
 
-from dataclasses import dataclass
-from typing import ClassVar
-
 import numpy as np
 import torch
 from torch import Tensor, nn
@@ -10,50 +7,18 @@ from torch import Tensor, nn
 from audiosr_pipeline.models.bandwidth_extension import BandwidthExtensionVocoder
 from audiosr_pipeline.models.feature_extractor import MelFeatureExtractor
 from audiosr_pipeline.training.cliff import NUM_ON_SLOPE, find_cliff
-from audiosr_pipeline.training.dataset import crop_generators, find_recordings
+from audiosr_pipeline.training.dataset import crop_generators, find_recordings, training_crops
 from audiosr_pipeline.training.discriminators import Adversary, waveform_discriminators
 from audiosr_pipeline.training.loop import Batch, launch, train
 from audiosr_pipeline.training.losses import band_level_loss, band_magnitude_loss
 from audiosr_pipeline.training.parts import load_part
-from audiosr_pipeline.training.settings import TrainingSettings, other_default, setting
+from audiosr_pipeline.training.settings import BandwidthExtensionSettings
 
 # A generated mel's errors: levels that are off by some decibels for a tenth of a second and a sixth of an octave, and
 # detail that is smeared over as long. In nepers, mel frames and mel bins.
 LARGEST_ERROR = 0.7
 ERROR_FRAMES, ERROR_BINS = 10, 8
 LONGEST_BLUR = 11
-
-
-@dataclass(frozen=True, kw_only=True)
-class BandwidthExtensionSettings(TrainingSettings):
-    """Settings of the bandwidth-extension vocoder's training."""
-
-    presets: ClassVar = {"mini": {}}
-
-    output: str = other_default("output", "runs/bandwidth-extension")
-    crop_s: float = other_default("crop_s", 0.64)
-    num_steps: int = other_default("num_steps", 4_000)
-    hidden: float = setting(0.5, "share of the crops whose mel is hidden")
-    magnitude_weight: float = setting(1.0, "weight of the multi-resolution log-magnitude loss")
-    level_weight: float = setting(1.0, "weight of the levels of bands: by frame, in 40 ms, and over the crop")
-    adversarial_weight: float = setting(0.0, "weight of the adversarial loss; 0: no discriminators")
-    matching_weight: float = setting(2.0, "weight of the feature matching")
-    adversarial_s: float = setting(0.32, "how much of a crop the discriminators hear, in seconds")
-    discriminator_channels: int = setting(16, "width of the multi-resolution discriminators; 0: none")
-    period_channels: int = setting(0, "first width of the multi-period discriminators (32 in HiFi-GAN); 0: none")
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.official_width:
-            raise ValueError(
-                f"official_width={self.official_width}; this vocoder was published by none: accepted is 0."
-            )
-        if not 0 <= self.hidden <= 1:
-            raise ValueError(f"hidden={self.hidden}; accepted are numbers from 0 to 1.")
-        if self.adversarial_weight > 0 and not 0 < self.adversarial_s <= self.crop_s:
-            raise ValueError(
-                f"adversarial_s={self.adversarial_s}; accepted are numbers above 0, up to crop_s={self.crop_s}."
-            )
 
 
 def train_bandwidth_extension(settings: BandwidthExtensionSettings) -> None:
@@ -113,7 +78,7 @@ def train_bandwidth_extension(settings: BandwidthExtensionSettings) -> None:
         accelerator,
         vocoder,
         loss_of,
-        settings.crops(recordings),
+        training_crops(settings, recordings),
         held_out,
         settings,
         vocoder.save_pretrained,

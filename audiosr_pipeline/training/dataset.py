@@ -23,10 +23,9 @@ from audiosr_pipeline.audio_io import AudioFileError, audio_files, audio_length,
 from audiosr_pipeline.csv_files import read_csv
 from audiosr_pipeline.dsp.resample import resample
 from audiosr_pipeline.training.degrade import DegradationShares, degrade, draw_degradation
+from audiosr_pipeline.training.settings import FREE_LICENCES, KINDS, TrainingSettings
 from audiosr_pipeline.training.simulate import draw_lowpass, simulate_low_resolution
 
-FREE_LICENCES = r"(CC0|CC-BY|Public domain)(-\d+(\.\d+)*)?"
-KINDS = ("speech", "music", "effects")
 VALIDATION_SHARE = 16
 # They are held in memory.
 MAX_VALIDATION_CROPS = 128
@@ -242,6 +241,17 @@ class CropDataset(Dataset):
                 self.short[number] for number in rng.integers(len(self.short), size=rng.integers(1, MAX_STROKES + 1))
             ]
         return [recordings[number] for number in chosen], struck
+
+
+def training_crops(
+    settings: TrainingSettings,
+    recordings: Sequence[Recording],
+    degradation: DegradationShares = NO_DEGRADATION,
+    lowpassed: bool = True,
+) -> CropDataset:
+    """The crops of recordings that a run trains on; `degradation` and `lowpassed` as for `CropDataset`."""
+    num_samples = round(settings.crop_s * SAMPLING_RATE)
+    return CropDataset(recordings, num_samples, settings.kind_weights, settings.seed, degradation, lowpassed)
 
 
 def draw_crop(

@@ -1,8 +1,5 @@
 """Trains `EnvelopePredictor`: a regression of the log-mel spectrogram above the cutoff on that below it."""
 
-from dataclasses import dataclass
-from typing import ClassVar
-
 import torch
 from torch import Tensor
 from torch.nn.functional import smooth_l1_loss
@@ -11,37 +8,15 @@ from audiosr_pipeline.dsp.low_band import num_low_mels
 from audiosr_pipeline.models.envelope_predictor import EnvelopePredictor
 from audiosr_pipeline.models.feature_extractor import MelFeatureExtractor
 from audiosr_pipeline.training.cliff import NUM_ON_SLOPE, find_cliff
-from audiosr_pipeline.training.dataset import find_recordings
+from audiosr_pipeline.training.dataset import find_recordings, training_crops
 from audiosr_pipeline.training.loop import Batch, launch, train
 from audiosr_pipeline.training.parts import load_part
-from audiosr_pipeline.training.settings import TrainingSettings, other_default, setting
+from audiosr_pipeline.training.settings import EnvelopeSettings
 
 # Errors count by bin and frame, by bands of so many bins in each frame, and by such bands over so many frames.
 BAND_MELS, SLOW_FRAMES = 8, 32
 # In nepers: larger errors count by their size, smaller ones by its square.
 LARGE_ERROR = 0.5
-
-
-@dataclass(frozen=True, kw_only=True)
-class EnvelopeSettings(TrainingSettings):
-    """Settings of the envelope predictor's training."""
-
-    presets: ClassVar = {"mini": {}}
-
-    output: str = other_default("output", "runs/envelope")
-    num_steps: int = other_default("num_steps", 6_000)
-    batch_size: int = other_default("batch_size", 4)
-    speech: float = other_default("speech", 0.3)
-    music: float = other_default("music", 0.35)
-    effects: float = other_default("effects", 0.35)
-    hidden_size: int = setting(192, "channels of the network")
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.official_width:
-            raise ValueError(
-                f"official_width={self.official_width}; this network was published by none: accepted is 0."
-            )
 
 
 def train_envelope(settings: EnvelopeSettings) -> None:
@@ -74,7 +49,7 @@ def train_envelope(settings: EnvelopeSettings) -> None:
         expected = model(mels[1], known_bins(batch["cutoff_freq"][:1], feature_extractor))
         return {"true_mel": mels[0][0, 0], "input_mel": mels[1][0, 0], "expected_mel": expected[0, 0]}
 
-    crops = settings.crops(recordings)
+    crops = training_crops(settings, recordings)
     train(accelerator, model, loss_of, crops, held_out, settings, model.save_pretrained, preview=preview)
 
 

@@ -1,8 +1,5 @@
 """Trains the latent diffusion model: v-prediction on a cosine schedule with zero terminal SNR (paper, section 3.2)."""
 
-from dataclasses import dataclass
-from typing import ClassVar
-
 import torch
 from diffusers import AudioLDM2UNet2DConditionModel, DDIMScheduler
 from diffusers.utils.torch_utils import randn_tensor
@@ -13,11 +10,11 @@ from audiosr_pipeline.models.feature_extractor import MelFeatureExtractor
 from audiosr_pipeline.models.official import build_official_unet
 from audiosr_pipeline.pipelines.sampling import UNCONDITIONAL_LATENT
 from audiosr_pipeline.training.cliff import continue_band
-from audiosr_pipeline.training.dataset import crop_generators, find_recordings
+from audiosr_pipeline.training.dataset import crop_generators, find_recordings, training_crops
 from audiosr_pipeline.training.degrade import DegradationShares
 from audiosr_pipeline.training.loop import Batch, launch, train
 from audiosr_pipeline.training.parts import load_part
-from audiosr_pipeline.training.settings import TrainingSettings, other_default, setting
+from audiosr_pipeline.training.settings import LDMSettings
 from audiosr_pipeline.training.vae import encode, load_autoencoder
 
 TIMESTEP_BIAS = 0.6
@@ -25,33 +22,6 @@ TIMESTEP_BIAS = 0.6
 GOLDEN_RATIO = (5**0.5 - 1) / 2
 PREVIEW_STEPS = 10
 PATCH_SIZES = (2, 4, 8)
-
-
-@dataclass(frozen=True, kw_only=True)
-class LDMSettings(TrainingSettings):
-    """Settings of the diffusion model's training."""
-
-    presets: ClassVar = {
-        "mini": {},
-        "paper": {
-            "official_width": 128,
-            "crop_s": 5.12,
-            "num_steps": 500_000,
-            "learning_rate": 1e-4,
-            "ema_decay": 0.9999,
-            "patch_weight": 0.0,
-        },
-    }
-
-    output: str = other_default("output", "runs/ldm")
-    vae: str = setting("runs/vae/best", "folder of the trained autoencoder")
-    num_steps: int = other_default("num_steps", 8_000)
-    condition_dropout: float = setting(0.1, "share of the crops that get no condition, for guidance")
-    patch_weight: float = setting(1.0, "weight of the loss's means over patches; 0 is the paper's loss")
-    shelf: float = setting(0.0, "share of the inputs with a lossy coder's shelf")
-    holes: float = setting(0.0, "share of the inputs with a lossy coder's holes")
-    resampler: float = setting(0.0, "share of the inputs from another resampler")
-    quantisation: float = setting(0.0, "share of the inputs with 8 or 16 bits")
 
 
 def build_unet(latent_channels: int = 16) -> AudioLDM2UNet2DConditionModel:
@@ -156,7 +126,7 @@ def train_ldm(settings: LDMSettings) -> None:
         accelerator,
         unet,
         loss_of,
-        settings.crops(recordings, degradation),
+        training_crops(settings, recordings, degradation),
         held_out,
         settings,
         unet.save_pretrained,

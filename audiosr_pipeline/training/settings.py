@@ -1,13 +1,13 @@
-"""What every trainer is told."""
+"""What the trainers are told: the options of `train`. It imports nothing that takes long."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
-from audiosr_pipeline.training.dataset import FREE_LICENCES, KINDS, NO_DEGRADATION, CropDataset, Recording
-from audiosr_pipeline.training.degrade import DegradationShares
-
+KINDS = ("speech", "music", "effects")
+FREE_LICENCES = r"(CC0|CC-BY|Public domain)(-\d+(\.\d+)*)?"
 PRECISIONS = ("no", "bf16", "fp16")
+# Side of the autoencoder's patches, in mel frames and bins.
+PATCH = 8
 # What a resumed run may have otherwise. Only `num_steps` changes what it does: the learning rate falls until then.
 MAY_CHANGE = {"output", "num_steps", "validation_every", "accumulation_steps", "num_workers", "num_threads"}
 
@@ -66,17 +66,183 @@ class TrainingSettings:
         """Share of each kind of audio among the crops."""
         return {kind: getattr(self, kind) for kind in KINDS}
 
-    def crops(
-        self,
-        recordings: Sequence[Recording],
-        degradation: DegradationShares = NO_DEGRADATION,
-        lowpassed: bool = True,
-    ) -> CropDataset:
-        """The training crops of recordings; the other arguments as for `CropDataset`."""
-        num_samples = round(self.crop_s * 48_000)
-        return CropDataset(recordings, num_samples, self.kind_weights, self.seed, degradation, lowpassed)
-
 
 def other_default(name: str, default: Any) -> Any:
     """The field `name` of `TrainingSettings` with another default."""
     return setting(default, TrainingSettings.__dataclass_fields__[name].metadata["help"])
+
+
+@dataclass(frozen=True, kw_only=True)
+class VAESettings(TrainingSettings):
+    """Settings of the autoencoder's training.
+
+    LDM lets its discriminator begin late: so does a second run, from the first's result, with an `adversarial_weight`.
+    """
+
+    presets: ClassVar = {
+        "mini": {},
+        "paper": {
+            "official_width": 128,
+            "crop_s": 5.12,
+            "num_steps": 500_000,
+            "learning_rate": 8e-6,
+            "adversarial_weight": 0.5,
+        },
+    }
+
+    output: str = other_default("output", "runs/vae")
+    num_steps: int = other_default("num_steps", 500)
+    learning_rate: float = other_default("learning_rate", 1e-4)
+    latent_channels: int = setting(16, "of audiosr-mini's; the published one has 16")
+    latent_noise: float = setting(0.05, "noise that audiosr-mini's decoder learns with, of scaled latents")
+    kl_weight: float = setting(1e-6, "weight of the published one's posterior's divergence, per value of the mel")
+    adversarial_weight: float = setting(0.0, "gradient from the discriminator, beside the L1's; 0: none")
+    discriminator_channels: int = setting(64, "width of the discriminator")
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        num_frames = round(self.crop_s * 48_000) // 480
+        # The discriminator's patches need three latents' frames.
+        if num_frames % PATCH or (self.adversarial_weight > 0 and num_frames < 3 * PATCH):
+            raise ValueError(
+                f"crop_s={self.crop_s}; accepted are multiples of 0.08 s; against a discriminator from 0.24 s."
+            )
+
+
+@dataclass(frozen=True, kw_only=True)
+class LDMSettings(TrainingSettings):
+    """Settings of the diffusion model's training."""
+
+    presets: ClassVar = {
+        "mini": {},
+        "paper": {
+            "official_width": 128,
+            "crop_s": 5.12,
+            "num_steps": 500_000,
+            "learning_rate": 1e-4,
+            "ema_decay": 0.9999,
+            "patch_weight": 0.0,
+        },
+    }
+
+    output: str = other_default("output", "runs/ldm")
+    vae: str = setting("runs/vae/best", "folder of the trained autoencoder")
+    num_steps: int = other_default("num_steps", 8_000)
+    condition_dropout: float = setting(0.1, "share of the crops that get no condition, for guidance")
+    patch_weight: float = setting(1.0, "weight of the loss's means over patches; 0 is the paper's loss")
+    shelf: float = setting(0.0, "share of the inputs with a lossy coder's shelf")
+    holes: float = setting(0.0, "share of the inputs with a lossy coder's holes")
+    resampler: float = setting(0.0, "share of the inputs from another resampler")
+    quantisation: float = setting(0.0, "share of the inputs with 8 or 16 bits")
+
+
+@dataclass(frozen=True, kw_only=True)
+class VocoderSettings(TrainingSettings):
+    """Settings of the vocoder's training."""
+
+    presets: ClassVar = {
+        "mini": {},
+        "paper": {
+            "official_width": 1_536,
+            "num_steps": 1_000_000,
+            "learning_rate": 2e-4,
+            "ema_decay": 0.9999,
+            "mel_weight": 45.0,
+            "adversarial_weight": 1.0,
+            "discriminator_channels": 32,
+            "period_channels": 32,
+        },
+    }
+
+    output: str = other_default("output", "runs/vocoder")
+    vae: str = setting("", "folder of a trained autoencoder, whose mels half of the crops get; none: true mels alone")
+    crop_s: float = other_default("crop_s", 0.64)
+    num_steps: int = other_default("num_steps", 3_000)
+    mel_weight: float = setting(1.0, "weight of the mel's L1")
+    stft_weight: float = setting(1.0, "weight of the multi-resolution STFT loss")
+    adversarial_weight: float = setting(0.0, "weight of the adversarial loss; 0: no discriminators")
+    matching_weight: float = setting(2.0, "weight of the feature matching")
+    adversarial_s: float = setting(0.32, "how much of a crop the discriminators hear, in seconds")
+    discriminator_channels: int = setting(16, "width of the multi-resolution discriminators; 0: none")
+    period_channels: int = setting(8, "first width of the multi-period discriminators (32 in HiFi-GAN); 0: none")
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.adversarial_weight > 0 and not 0 < self.adversarial_s <= self.crop_s:
+            raise ValueError(
+                f"adversarial_s={self.adversarial_s}; accepted are numbers above 0, up to crop_s={self.crop_s}."
+            )
+
+
+@dataclass(frozen=True, kw_only=True)
+class BandwidthExtensionSettings(TrainingSettings):
+    """Settings of the bandwidth-extension vocoder's training."""
+
+    presets: ClassVar = {"mini": {}}
+
+    output: str = other_default("output", "runs/bandwidth-extension")
+    crop_s: float = other_default("crop_s", 0.64)
+    num_steps: int = other_default("num_steps", 4_000)
+    hidden: float = setting(0.5, "share of the crops whose mel is hidden")
+    magnitude_weight: float = setting(1.0, "weight of the multi-resolution log-magnitude loss")
+    level_weight: float = setting(1.0, "weight of the levels of bands: by frame, in 40 ms, and over the crop")
+    adversarial_weight: float = setting(0.0, "weight of the adversarial loss; 0: no discriminators")
+    matching_weight: float = setting(2.0, "weight of the feature matching")
+    adversarial_s: float = setting(0.32, "how much of a crop the discriminators hear, in seconds")
+    discriminator_channels: int = setting(16, "width of the multi-resolution discriminators; 0: none")
+    period_channels: int = setting(0, "first width of the multi-period discriminators (32 in HiFi-GAN); 0: none")
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.official_width:
+            raise ValueError(
+                f"official_width={self.official_width}; this vocoder was published by none: accepted is 0."
+            )
+        if not 0 <= self.hidden <= 1:
+            raise ValueError(f"hidden={self.hidden}; accepted are numbers from 0 to 1.")
+        if self.adversarial_weight > 0 and not 0 < self.adversarial_s <= self.crop_s:
+            raise ValueError(
+                f"adversarial_s={self.adversarial_s}; accepted are numbers above 0, up to crop_s={self.crop_s}."
+            )
+
+
+@dataclass(frozen=True, kw_only=True)
+class EnvelopeSettings(TrainingSettings):
+    """Settings of the envelope predictor's training."""
+
+    presets: ClassVar = {"mini": {}}
+
+    output: str = other_default("output", "runs/envelope")
+    num_steps: int = other_default("num_steps", 6_000)
+    batch_size: int = other_default("batch_size", 4)
+    speech: float = other_default("speech", 0.3)
+    music: float = other_default("music", 0.35)
+    effects: float = other_default("effects", 0.35)
+    hidden_size: int = setting(192, "channels of the network")
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.official_width:
+            raise ValueError(
+                f"official_width={self.official_width}; this network was published by none: accepted is 0."
+            )
+
+
+@dataclass(frozen=True, kw_only=True)
+class AssemblySettings:
+    """Where the components are, and the settings that the pipeline gets by default."""
+
+    presets: ClassVar[dict[str, dict[str, Any]]] = {
+        "mini": {},
+        "paper": {"num_inference_steps": 50, "guidance_scale": 3.5, "window_s": 5.12},
+    }
+
+    vae: str = setting("runs/vae/best", "folder of the trained autoencoder")
+    ldm: str = setting("runs/ldm/best", "folder of the trained UNet")
+    vocoder: str = setting("runs/vocoder/best", "folder of the trained vocoder")
+    envelope: str = setting("", "folder of the trained envelope predictor; none: the envelope is the UNet's own")
+    output: str = setting("runs/audiosr", "folder of the pipeline")
+    num_inference_steps: int = setting(4, "denoising steps")
+    guidance_scale: float = setting(1.0, "weight of the guidance")
+    eta: float = setting(1.0, "noise added in each step, 0 to 1")
+    window_s: float = setting(10.24, "what the UNet sees at a time, in seconds; its training's crops may be shorter")

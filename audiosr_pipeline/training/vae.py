@@ -5,9 +5,8 @@ almost to the vocoder's precision, so it starts as that linear map and not from 
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 import torch
@@ -17,55 +16,23 @@ from torch import Tensor, nn
 
 from audiosr_pipeline.models.feature_extractor import MelFeatureExtractor
 from audiosr_pipeline.models.official import build_official_vae
-from audiosr_pipeline.training.dataset import Recording, crop_generators, draw_validation_crops, find_recordings
+from audiosr_pipeline.training.dataset import (
+    Recording,
+    crop_generators,
+    draw_validation_crops,
+    find_recordings,
+    training_crops,
+)
 from audiosr_pipeline.training.discriminators import Adversary, PatchDiscriminator
 from audiosr_pipeline.training.loop import Batch, launch, train
 from audiosr_pipeline.training.parts import load_part
-from audiosr_pipeline.training.settings import TrainingSettings, other_default, setting
+from audiosr_pipeline.training.settings import PATCH, VAESettings
 
-PATCH = 8
 CONSTANT = 100.0
 # Crops that the principal components and the latents' scale are measured on.
 NUM_COMPONENT_CROPS, NUM_SCALE_CROPS = 512, 32
 AUTOENCODERS = {"AutoencoderDC": AutoencoderDC, "AutoencoderKL": AutoencoderKL}
 Autoencoder: TypeAlias = AutoencoderDC | AutoencoderKL
-
-
-@dataclass(frozen=True, kw_only=True)
-class VAESettings(TrainingSettings):
-    """Settings of the autoencoder's training.
-
-    LDM lets its discriminator begin late: so does a second run, from the first's result, with an `adversarial_weight`.
-    """
-
-    presets: ClassVar = {
-        "mini": {},
-        "paper": {
-            "official_width": 128,
-            "crop_s": 5.12,
-            "num_steps": 500_000,
-            "learning_rate": 8e-6,
-            "adversarial_weight": 0.5,
-        },
-    }
-
-    output: str = other_default("output", "runs/vae")
-    num_steps: int = other_default("num_steps", 500)
-    learning_rate: float = other_default("learning_rate", 1e-4)
-    latent_channels: int = setting(16, "of audiosr-mini's; the published one has 16")
-    latent_noise: float = setting(0.05, "noise that audiosr-mini's decoder learns with, of scaled latents")
-    kl_weight: float = setting(1e-6, "weight of the published one's posterior's divergence, per value of the mel")
-    adversarial_weight: float = setting(0.0, "gradient from the discriminator, beside the L1's; 0: none")
-    discriminator_channels: int = setting(64, "width of the discriminator")
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        num_frames = round(self.crop_s * 48_000) // 480
-        # The discriminator's patches need three latents' frames.
-        if num_frames % PATCH or (self.adversarial_weight > 0 and num_frames < 3 * PATCH):
-            raise ValueError(
-                f"crop_s={self.crop_s}; accepted are multiples of 0.08 s; against a discriminator from 0.24 s."
-            )
 
 
 def train_vae(settings: VAESettings) -> None:
@@ -119,7 +86,7 @@ def train_vae(settings: VAESettings) -> None:
         mel = feature_extractor(batch["audio"][:1])
         return {"true": mel[0, 0], "reconstructed": vae.decode(encode(vae, mel)).sample[0, 0]}
 
-    crops = settings.crops(recordings, lowpassed=False)
+    crops = training_crops(settings, recordings, lowpassed=False)
     train(accelerator, vae, loss_of, crops, held_out, settings, export, adversary, preview)
 
 

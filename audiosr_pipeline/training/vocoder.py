@@ -1,11 +1,10 @@
 """Trains a vocoder, `ISTFTVocoder` or `SpeechT5HifiGan`, with spectral losses and, if asked, against discriminators."""
 
 import json
-from dataclasses import dataclass
 from functools import partial
 from operator import attrgetter
 from pathlib import Path
-from typing import ClassVar, TypeAlias
+from typing import TypeAlias
 
 import torch
 from torch import Tensor, nn
@@ -16,53 +15,15 @@ from audiosr_pipeline.models.bandwidth_extension import BandwidthExtensionVocode
 from audiosr_pipeline.models.feature_extractor import MelFeatureExtractor
 from audiosr_pipeline.models.official import build_official_vocoder
 from audiosr_pipeline.models.vocoder import ISTFTVocoder
-from audiosr_pipeline.training.dataset import find_recordings
+from audiosr_pipeline.training.dataset import find_recordings, training_crops
 from audiosr_pipeline.training.discriminators import Adversary, waveform_discriminators
 from audiosr_pipeline.training.loop import Batch, launch, train
 from audiosr_pipeline.training.losses import multi_resolution_stft_loss
 from audiosr_pipeline.training.parts import load_part
-from audiosr_pipeline.training.settings import TrainingSettings, other_default, setting
+from audiosr_pipeline.training.settings import VocoderSettings
 from audiosr_pipeline.training.vae import encode, load_autoencoder
 
 Vocoder: TypeAlias = ISTFTVocoder | SpeechT5HifiGan
-
-
-@dataclass(frozen=True, kw_only=True)
-class VocoderSettings(TrainingSettings):
-    """Settings of the vocoder's training."""
-
-    presets: ClassVar = {
-        "mini": {},
-        "paper": {
-            "official_width": 1_536,
-            "num_steps": 1_000_000,
-            "learning_rate": 2e-4,
-            "ema_decay": 0.9999,
-            "mel_weight": 45.0,
-            "adversarial_weight": 1.0,
-            "discriminator_channels": 32,
-            "period_channels": 32,
-        },
-    }
-
-    output: str = other_default("output", "runs/vocoder")
-    vae: str = setting("", "folder of a trained autoencoder, whose mels half of the crops get; none: true mels alone")
-    crop_s: float = other_default("crop_s", 0.64)
-    num_steps: int = other_default("num_steps", 3_000)
-    mel_weight: float = setting(1.0, "weight of the mel's L1")
-    stft_weight: float = setting(1.0, "weight of the multi-resolution STFT loss")
-    adversarial_weight: float = setting(0.0, "weight of the adversarial loss; 0: no discriminators")
-    matching_weight: float = setting(2.0, "weight of the feature matching")
-    adversarial_s: float = setting(0.32, "how much of a crop the discriminators hear, in seconds")
-    discriminator_channels: int = setting(16, "width of the multi-resolution discriminators; 0: none")
-    period_channels: int = setting(8, "first width of the multi-period discriminators (32 in HiFi-GAN); 0: none")
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.adversarial_weight > 0 and not 0 < self.adversarial_s <= self.crop_s:
-            raise ValueError(
-                f"adversarial_s={self.adversarial_s}; accepted are numbers above 0, up to crop_s={self.crop_s}."
-            )
 
 
 def train_vocoder(settings: VocoderSettings) -> None:
@@ -109,7 +70,7 @@ def train_vocoder(settings: VocoderSettings) -> None:
         mels = feature_extractor(torch.cat([audio, estimate]))[:, 0]
         return {"true": audio[0], "synthesised": estimate[0], "true_mel": mels[0], "synthesised_mel": mels[1]}
 
-    crops = settings.crops(recordings, lowpassed=False)
+    crops = training_crops(settings, recordings, lowpassed=False)
     export = partial(save_vocoder, vocoder)
     builds_on = {} if vae is None else {"vae": vae}
     train(accelerator, vocoder, loss_of, crops, held_out, settings, export, adversary, preview, builds_on=builds_on)

@@ -18,11 +18,12 @@ from torch import Tensor
 
 from audiosr_pipeline.cli.arguments import UsageError
 from audiosr_pipeline.cli.messages import complain
+from audiosr_pipeline.cli.options.train import add_part
 from audiosr_pipeline.cli.program import Parser
-from audiosr_pipeline.cli.train import add_part, run
+from audiosr_pipeline.cli.train import carry_out, settings_of
 from audiosr_pipeline.models.feature_extractor import MelFeatureExtractor
 from audiosr_pipeline.training.cliff import continue_band
-from audiosr_pipeline.training.dataset import crop_generators, find_recordings
+from audiosr_pipeline.training.dataset import crop_generators, find_recordings, training_crops
 from audiosr_pipeline.training.loop import Batch, launch, train
 from audiosr_pipeline.training.settings import TrainingSettings, other_default, setting
 from benchmarks.baselines.nu_wave import NUWave, sampling_scheduler, training_levels
@@ -104,7 +105,7 @@ def train_mel_predictor(settings: TrainingSettings, network: type[ModelMixin]) -
     model = build(network, settings).to(memory_format=torch.channels_last)
 
     # With a seed of their own: other crops than those of the steps.
-    others = replace(settings, seed=settings.seed + 1).crops(recordings)
+    others = training_crops(replace(settings, seed=settings.seed + 1), recordings)
     norm_inputs = [
         feature_extractor(torch.stack([others[first + index]["lowpassed"] for index in range(settings.batch_size)]))
         for first in range(0, NUM_NORM_BATCHES * settings.batch_size, settings.batch_size)
@@ -119,7 +120,7 @@ def train_mel_predictor(settings: TrainingSettings, network: type[ModelMixin]) -
             predicted = model(lowpassed).float()
         return (predicted - mel).abs().mean()
 
-    crops = settings.crops(recordings)
+    crops = training_crops(settings, recordings)
     train(accelerator, model, loss_of, crops, held_out, settings, model.save_pretrained, norm_inputs=norm_inputs)
 
 
@@ -154,7 +155,7 @@ def train_nu_wave(settings: TrainingSettings) -> None:
             predicted = model(noisy, batch["lowpassed"], level).float()
         return (predicted - noise).abs().mean(dim=-1).clamp(min=1e-20).log().mean()
 
-    crops = settings.crops(recordings)
+    crops = training_crops(settings, recordings)
     train(accelerator, model, loss_of, crops, held_out, settings, model.save_pretrained)
 
 
@@ -162,15 +163,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Trains a baseline; exit codes as `audiosr-pipeline train`."""
     parser = Parser(prog="python -m benchmarks.baselines.train", description=__doc__.partition("\n")[0])
     parts = parser.add_subparsers(required=True, metavar="BASELINE")
-    for name, settings, trainer, description in (
-        ("nvsr-dnn", NVSRDNNSettings, partial(train_mel_predictor, network=NVSRDNN), "train NVSR's perceptron"),
-        ("nvsr-resunet", NVSRResUNetSettings, partial(train_mel_predictor, network=NVSRResUNet), "train NVSR's UNet"),
-        ("nu-wave", NUWaveSettings, train_nu_wave, "train NU-Wave"),
-    ):
-        add_part(parts, name, settings, trainer, description)
+    add_part(parts, "nvsr-dnn", NVSRDNNSettings, "train NVSR's perceptron")
+    add_part(parts, "nvsr-resunet", NVSRResUNetSettings, "train NVSR's UNet")
+    add_part(parts, "nu-wave", NUWaveSettings, "train NU-Wave")
+    trainers = {
+        "nvsr-dnn": partial(train_mel_predictor, network=NVSRDNN),
+        "nvsr-resunet": partial(train_mel_predictor, network=NVSRResUNet),
+        "nu-wave": train_nu_wave,
+    }
     try:
         arguments = parser.parse_args(argv)
-        return run(arguments)
+        return carry_out(trainers[arguments.part], settings_of(arguments))
     except UsageError as error:
         complain(str(error))
         return 2

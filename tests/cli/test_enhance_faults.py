@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from PIL import Image, PngImagePlugin
 
-from audiosr_pipeline.cli import enhance_file
-from audiosr_pipeline.spectrogram import SOFTWARE
+from audiosr_pipeline import spectrogram
+from audiosr_pipeline.version import SOFTWARE
 from tests.cli.commands import files, make_wav, run
 from tests.faults import faulty_files, kill_at, unsynced
 
@@ -27,7 +27,7 @@ def reference(pipeline, folder, monkeypatch) -> dict[str, bytes]:
         text.add_text("Software", SOFTWARE)
         Image.new("L", (8, 8)).save(path, format="png", pnginfo=text)
 
-    monkeypatch.setattr(enhance_file, "save_spectrograms", save_small)
+    monkeypatch.setattr(spectrogram, "save_spectrograms", save_small)
     make_wav("in/a.wav")
     return once(COMMAND)
 

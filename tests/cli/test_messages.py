@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from audiosr_pipeline import AudioSRPipeline
+from audiosr_pipeline import AudioSRPipeline, spectrogram
 from audiosr_pipeline.cli import messages, program
 from audiosr_pipeline.printable import printable
 from tests.cli.commands import StubPipeline, bad_usage, files, lines, make_wav, run
@@ -142,9 +142,7 @@ def test_signals_interrupt_and_leave_no_temporary_file(pipeline, monkeypatch, ca
         path.write_bytes(b"half")
         os.kill(os.getpid(), getattr(signal, number))
 
-    from audiosr_pipeline.cli import enhance_file
-
-    monkeypatch.setattr(enhance_file, "save_spectrograms", draw_slowly)
+    monkeypatch.setattr(spectrogram, "save_spectrograms", draw_slowly)
     # Where tests run in the background or by nohup, SIGINT or SIGHUP may be ignored.
     usual = signal.default_int_handler if number == "SIGINT" else signal.SIG_DFL
     former = signal.signal(getattr(signal, number), usual)

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from audiosr_pipeline.cli import main
 from audiosr_pipeline.training import saving
-from audiosr_pipeline.training.dataset import Recording, find_recordings
+from audiosr_pipeline.training.dataset import Recording, find_recordings, training_crops
 from audiosr_pipeline.training.discriminators import Adversary, SpectrogramDiscriminator
 from audiosr_pipeline.training.loop import launch, learning_rate_at, train
 from audiosr_pipeline.training.saving import load_state
@@ -66,7 +66,7 @@ class Scripted:
             launch(self.settings),
             self.trained,
             self.loss_of,
-            self.settings.crops(self.recordings),
+            training_crops(self.settings, self.recordings),
             self.held_out,
             self.settings,
             self.export,
@@ -251,7 +251,7 @@ def test_a_preview_and_the_curves_go_to_tensorboard(run_of):
         launch(run.settings),
         run.model,
         run.loss_of,
-        run.settings.crops(run.recordings),
+        training_crops(run.settings, run.recordings),
         run.held_out,
         run.settings,
         run.export,
@@ -421,7 +421,7 @@ def test_against_an_adversary_the_latest_is_exported(run_of):
     run = run_of(num_steps=3, validation_every=1)
     run.validation, run.first = {1: 5.0, 2: 6.0, 3: 7.0}, 1
     adversary = Adversary([SpectrogramDiscriminator(512, 128, channels=1)], 1e-3)
-    crops = run.settings.crops(run.recordings)
+    crops = training_crops(run.settings, run.recordings)
     train(launch(run.settings), run.model, run.loss_of, crops, run.held_out, run.settings, run.export, adversary)
     assert len(run.exported) == 3 and run.state["best"] == 5.0
     assert "discriminators" in run.state["adversary"]
@@ -444,7 +444,7 @@ class Crops:
             return (model(batch["lowpassed"]) - batch["audio"][:, :4] + 0.1 * noise).square().mean()
 
         recordings, held_out = find_recordings(self.settings.data)
-        crops = self.settings.crops(recordings)
+        crops = training_crops(self.settings, recordings)
         train(accelerator, model, loss_of, crops, held_out, self.settings, lambda folder: folder.mkdir())
         return model
 

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from audiosr_pipeline.training import loop
-from audiosr_pipeline.training.dataset import CropDataset, find_recordings
+from audiosr_pipeline.training.dataset import CropDataset, find_recordings, training_crops
 from audiosr_pipeline.training.loop import launch, train
 from audiosr_pipeline.training.saving import load_state
 from audiosr_pipeline.training.settings import TrainingSettings
@@ -65,7 +65,7 @@ def run(manifest, tmp_path):
             folder.mkdir()
             (folder / "weights").write_bytes(model.weight.detach().numpy().tobytes())
 
-        train(accelerator, model, loss_of, settings.crops(recordings), held_out, settings, export)
+        train(accelerator, model, loss_of, training_crops(settings, recordings), held_out, settings, export)
 
     return run
 

@@ -10,7 +10,7 @@ from audiosr_pipeline.training import ldm
 
 def test_flags_come_before_the_preset_and_the_preset_before_the_defaults(monkeypatch):
     caught = []
-    monkeypatch.setattr("audiosr_pipeline.cli.train.TRAINERS", {"ldm": (ldm.LDMSettings, caught.append, "train it")})
+    monkeypatch.setattr(ldm, "train_ldm", caught.append)
     main(["train", "ldm", "--data", "a", "b", "--preset", "paper", "--crop-s", "2"])
     (settings,) = caught
     assert settings.data == ("a", "b")
