@@ -5,13 +5,14 @@ import json
 import os
 import sys
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import pytest
 import soundfile
 import torch
 
-from audiosr_pipeline import AudioSRPipeline
+from audiosr_pipeline import AudioSRPipeline, spectrogram
 from audiosr_pipeline.audio_io import read_audio, read_comment, write_audio
 from audiosr_pipeline.cli import enhance_file
 from audiosr_pipeline.dsp.resample import resample
@@ -610,7 +611,7 @@ def test_an_interruption_leaves_no_half_file_and_the_next_run_goes_on(pipeline, 
         if place == "pipeline":
             pipeline.raises = {2: KeyboardInterrupt()}
         else:
-            interrupt_second_call(patch, place)
+            interrupt_second_call(patch, spectrogram if place == "save_spectrograms" else enhance_file, place)
         assert run(*command) == 130
     assert files("out") == ["a.json", "a.png", "a.wav"]
     message = "audiosr-pipeline: interrupted after 1 of 3 files; the same command goes on from there\n"
@@ -621,9 +622,9 @@ def test_an_interruption_leaves_no_half_file_and_the_next_run_goes_on(pipeline, 
     assert lines(capsys.readouterr().out)[-1] == "2 enhanced, 0 silent, 0 left alone, 1 already done, 0 failed"
 
 
-def interrupt_second_call(patch: pytest.MonkeyPatch, name: str) -> None:
-    """Has a function of the command do its work and then be interrupted, the second time."""
-    function, calls = getattr(enhance_file, name), []
+def interrupt_second_call(patch: pytest.MonkeyPatch, module: ModuleType, name: str) -> None:
+    """Has a function of a module do its work and then be interrupted, the second time."""
+    function, calls = getattr(module, name), []
 
     def interrupted(*arguments, **options):
         calls.append(arguments)
@@ -634,7 +635,7 @@ def interrupt_second_call(patch: pytest.MonkeyPatch, name: str) -> None:
                 Path(arguments[0]).unlink()
             raise KeyboardInterrupt
 
-    patch.setattr(enhance_file, name, interrupted)
+    patch.setattr(module, name, interrupted)
 
 
 def test_an_interrupted_overwrite_keeps_the_old_output(pipeline, capsys):
