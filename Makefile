@@ -4,8 +4,9 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 AUDIOCRAFT := .venv-audiocraft
+SPELLED := *.md Makefile setup.cfg pyproject.toml adapters audiosr_pipeline benchmarks docs examples findings tests
 
-.PHONY: demo test test-audiocraft side-by-side lint docs
+.PHONY: demo test test-audiocraft side-by-side lint format docs
 
 demo: $(INSTALLED)
 	$(BIN)/audiosr-pipeline enhance examples/*.wav -o out --report --spectrogram
@@ -24,6 +25,11 @@ lint: $(INSTALLED)
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
+	$(BIN)/codespell $(SPELLED)
+
+format: $(INSTALLED)
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
 
 # The API reference. The package's own names are imported when they are asked for, which pdoc doesn't do: its parts are
 # named one by one.
