@@ -36,7 +36,7 @@ def test_a_table_is_written_so_and_read_unchanged(tmp_path):
 @pytest.mark.parametrize("line", ["\n", "\r\n"])
 def test_what_spreadsheets_save_is_read(tmp_path, separator, mark, line):
     lines = ["path,licence,notes", "a.wav,CC0,ü", '"b;,\t.wav",CC0,', ",,", ""]
-    table = line.join(lines[:2] + [lines[2].replace('",CC0,', '"|CC0|').replace("|", separator), *lines[3:]])
+    table = line.join([*lines[:2], lines[2].replace('",CC0,', '"|CC0|').replace("|", separator), *lines[3:]])
     table = mark + (table if separator == "," else table.replace('"b;,\t.wav"', "@").replace(",", separator))
     (tmp_path / "table.csv").write_bytes(table.replace("@", '"b;,\t.wav"').encode())
     names, rows = read_csv(tmp_path / "table.csv", ["path", "licence"])

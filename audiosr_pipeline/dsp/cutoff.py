@@ -1,6 +1,7 @@
 """Two frequencies of a clip: where its energy ends (the roll-off) and where its content ends (the band edge)."""
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from scipy import fft, ndimage, signal
@@ -224,7 +225,7 @@ def _find_shaped_noise(present: np.ndarray, level_db: np.ndarray) -> int:
     """The bin where the noise begins that shaped dither leaves in the upper half; `len(present)` without it."""
     num_bins = len(present)
     bins = np.flatnonzero(present)
-    for below, start in zip(bins[:-1], bins[1:], strict=True):
+    for below, start in pairwise(bins):
         is_gap = start >= num_bins / 2 and start >= below * 2**SHAPED_NOISE_GAP_OCTAVES
         # Noise, not a tone: up to the Nyquist frequency, whose own bin may be empty.
         if is_gap and present[start:].mean() > 0.5 and present[-2]:

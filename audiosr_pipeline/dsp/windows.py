@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import pairwise
 
 import torch
 from torch import Tensor
@@ -30,7 +31,7 @@ def split_windows(num_frames: int, window_frames: int, overlap_frames: int) -> l
     num_windows = -(-(num_frames - overlap_frames) // (window_frames - overlap_frames))
     last = num_frames - window_frames
     starts = [round(index * last / (num_windows - 1)) for index in range(num_windows)]
-    centres = [(start + before + window_frames) / 2 for before, start in zip(starts, starts[1:], strict=False)]
+    centres = [(start + before + window_frames) / 2 for before, start in pairwise(starts)]
     fades: list[float | None] = [None, *centres, None]
     return [
         Window(start, start + window_frames, fade_in, fade_out)

@@ -131,7 +131,7 @@ def set_timesteps(scheduler: Any, num_inference_steps: int, device: torch.device
         reason = textwrap.shorten(str(error), 150)
         raise ValueError(f"{name} can't make num_inference_steps={in_short(num_inference_steps)}: {reason}") from error
     timesteps = scheduler.timesteps
-    if not len(timesteps) or len(timesteps) > 1 and timesteps[0] <= timesteps[-1]:
+    if not len(timesteps) or (len(timesteps) > 1 and timesteps[0] <= timesteps[-1]):
         raise ValueError(f"{name} doesn't go from noise to audio; accepted are schedulers whose timesteps fall.")
 
 

@@ -6,6 +6,8 @@ bins at 48 kHz and the natural logarithm, as the vocoder behind them takes them,
 and the decimal one.
 """
 
+from itertools import pairwise
+
 import torch
 from diffusers import ConfigMixin, ModelMixin
 from diffusers.configuration_utils import register_to_config
@@ -70,7 +72,7 @@ class NVSRResUNet(ModelMixin, ConfigMixin):
         )
         self.middle = ResidualBlock(widths[-1], widths[-1])
         coming = [widths[-1], *reversed(widths)]
-        self.up = nn.ModuleList(_Upsampling(before, after) for before, after in zip(coming, coming[1:], strict=False))
+        self.up = nn.ModuleList(_Upsampling(before, after) for before, after in pairwise(coming))
         self.up_blocks = nn.ModuleList(_blocks(2 * after, after, num_blocks) for after in coming[1:])
         self.last = ResidualBlock(width, width)
         self.project = nn.Conv2d(width, 1, kernel_size=1)

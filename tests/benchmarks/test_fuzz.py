@@ -51,7 +51,7 @@ def test_an_error_that_is_no_value_error_is_noticed(tmp_path, monkeypatch):
     def fail(*arguments, **options):
         raise TypeError("not expected")
 
-    case, pipe = fuzzer.draw(0)
+    _, pipe = fuzzer.draw(0)
     monkeypatch.setattr(type(pipe), "__call__", fail)
     assert fuzzer.run(0)[1].broken == ("raised TypeError: not expected",)
 

@@ -1,5 +1,7 @@
 """Windows over something long: what is merged from them is what the whole would have given."""
 
+from itertools import pairwise
+
 import pytest
 import torch
 from hypothesis import assume, given, settings
@@ -26,14 +28,14 @@ def test_windows_cover_everything_evenly(layout):
     assert windows[0].start == 0 and windows[-1].stop == num_frames
     assert windows[0].fade_in is None and windows[-1].fade_out is None
     assert {window.stop - window.start for window in windows} == {min(num_frames, window_frames)}
-    strides = [after.start - before.start for before, after in zip(windows, windows[1:], strict=False)]
+    strides = [after.start - before.start for before, after in pairwise(windows)]
     assert all(0 < stride <= window_frames - overlap_frames for stride in strides)
     # To whole frames.
     assert not strides or max(strides) - min(strides) <= 1
     # No more than needed: one fewer would leave a gap.
     if len(windows) > 1:
         assert (len(windows) - 1) * (window_frames - overlap_frames) < num_frames - overlap_frames
-    for before, after in zip(windows, windows[1:], strict=False):
+    for before, after in pairwise(windows):
         assert before.fade_out == after.fade_in == (after.start + before.stop) / 2
 
 

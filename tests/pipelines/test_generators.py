@@ -109,10 +109,10 @@ def test_a_generator_goes_on_from_call_to_call(pipeline):
 
 @pytest.mark.parametrize("generator", [seeded(0), [seeded(1), seeded(2)]], ids=["one", "list"])
 def test_no_global_randomness_is_touched(pipeline, generator):
-    before = torch.get_rng_state(), np.random.get_state()[1].copy(), random.getstate()
+    before = torch.get_rng_state(), np.random.get_state()[1].copy(), random.getstate()  # noqa: NPY002
     pipeline([clip(0), clip(1, seconds=1.5)], 16_000, generator=generator)
     assert torch.equal(torch.get_rng_state(), before[0])
-    assert np.array_equal(np.random.get_state()[1], before[1])
+    assert np.array_equal(np.random.get_state()[1], before[1])  # noqa: NPY002
     assert random.getstate() == before[2]
 
 

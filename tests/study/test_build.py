@@ -167,7 +167,7 @@ def test_rebuilding_gives_the_same_files(study, tmp_path):
 
 
 def test_rebuilding_names_the_sources_that_changed(study, sources, tmp_path):
-    folder, manifest = study
+    folder, _ = study
     moved = tmp_path / "moved"
     shutil.copytree(sources, moved)
     text = (folder / "manifest.json").read_text(encoding="utf-8").replace(str(sources), str(moved))

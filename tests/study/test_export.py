@@ -73,7 +73,7 @@ def test_p808_gets_tables_of_addresses_and_wav_files(study, tmp_path):
     }
     found = set()
     for path in tables:
-        columns, role, num_rows = expected[path.name]
+        columns, _, num_rows = expected[path.name]
         with open(path, newline="", encoding="utf-8") as file:
             header, *rows = csv.reader(file)
         assert header == columns and len(rows) == num_rows

@@ -182,7 +182,7 @@ def test_of_a_small_collection_one_recording_is_held_out(tmp_path):
 
 
 def test_other_licences_may_be_asked_for(tmp_path):
-    rows = numbered(4, licence="CC-BY-NC-4.0") + [{"path": "free.wav"}]
+    rows = [*numbered(4, licence="CC-BY-NC-4.0"), {"path": "free.wav"}]
     recordings = find_recordings([write_manifest(tmp_path, rows)], licences="CC-BY-NC-4.0")
     assert sum(map(len, recordings)) == 4
 

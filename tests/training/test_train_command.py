@@ -23,7 +23,7 @@ def test_every_setting_has_a_flag_and_an_explanation(part, capsys):
     with pytest.raises(SystemExit):
         main(["train", part, "--help"])
     text = capsys.readouterr().out
-    assert "--preset {mini,paper}" in text and "folder of the trained autoencoder" in text or part != "ldm"
+    assert ("--preset {mini,paper}" in text and "folder of the trained autoencoder" in text) or part != "ldm"
     # No line with a flag and nothing behind it.
     lines = text.partition("options:")[2].splitlines()
     flags = [number for number, line in enumerate(lines) if line.startswith("  --")]
