@@ -35,7 +35,7 @@ format: $(INSTALLED)
 # named one by one.
 DOCUMENTED := adapters audio_io convert dsp evaluate metrics models pipelines spectrogram study training
 docs: $(INSTALLED)
-	$(BIN)/pdoc --docformat google --output-directory docs/api $(DOCUMENTED:%=audiosr_pipeline.%)
+	$(BIN)/pdoc --docformat google --template-directory docs/templates --output-directory docs/api $(DOCUMENTED:%=audiosr_pipeline.%)
 
 # torch has a line of its own because which build of it is wanted (CPU, CUDA, ROCm) depends on the machine.
 $(INSTALLED): setup.cfg pyproject.toml constraints.txt
