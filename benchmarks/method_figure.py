@@ -14,7 +14,7 @@ from audiosr_pipeline.pipelines.inputs import load_clips
 from audiosr_pipeline.spectrogram import spectrogram_db
 
 ROOT = Path(__file__).parents[1]
-CLIP = ROOT / "examples" / "listening" / "clips" / "speech.wav"
+CLIP = ROOT / "examples" / "listening" / "clips" / "music.wav"
 OUTPUT = ROOT / "docs" / "method.png"
 # What is drawn of the clip, in seconds.
 START_S, END_S = 0.0, 2.0
@@ -26,9 +26,11 @@ def main() -> None:
     """Runs the clip step by step and draws what each step makes."""
     pipe = AudioSRPipeline.from_pretrained("audiosr-mini")
     pipe.set_progress_bar_config(disable=True)
-    clip = load_clips(str(CLIP), None)[0]
+    stereo = load_clips(str(CLIP), None)[0]
+    # One channel: the networks see one mel spectrogram.
+    clip = load_clips(stereo.audio[0], stereo.sampling_rate)[0]
     prepared = pipe.preprocess(clip)
-    out = pipe(str(CLIP), generator=torch.Generator().manual_seed(0), output_type="latent")
+    out = pipe(clip.audio[0], clip.sampling_rate, generator=torch.Generator().manual_seed(0), output_type="latent")
     latents = torch.as_tensor(out.audios[0])
     generated = pipe.decode(latents.reshape(1, *latents.shape[-3:]))
     expected = pipe.expect(prepared.mel, prepared.inspection.cutoff_freq)
