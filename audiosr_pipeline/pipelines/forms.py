@@ -102,16 +102,26 @@ def _in_dict(value: Mapping, sampling_rate: Any, name: str) -> Form:
     missing += [] if rate_keys or (audio_keys and sampling_rate is not None) else ["sampling_rate"]
     if missing:
         raise ValueError(f"{name} is a dict without {missing}; its keys are {sorted(map(str, value))}.")
-    if len(audio_keys) > 1 or any(value[key] != value[rate_keys[0]] for key in rate_keys[1:]):
+    is_clear = all(_is_same(value[key], value[audio_keys[0]]) for key in audio_keys[1:])
+    if not is_clear or any(value[key] != value[rate_keys[0]] for key in rate_keys[1:]):
         raise ValueError(f"{name} is a dict with {audio_keys + rate_keys}: keep one of each.")
     audio_key, rate_key = audio_keys[0], rate_keys[0] if rate_keys else None
     own_rate = value[rate_key] if rate_key else None
 
     def rewrap_dict(audio: Any, rate: int) -> dict:
-        return {**value, audio_key: audio, **dict.fromkeys(rate_keys, rate)}
+        return {**value, **dict.fromkeys(audio_keys, audio), **dict.fromkeys(rate_keys, rate)}
 
     rate = agreed_rate(own_rate, sampling_rate, name)
     return Form(value[audio_key], rate, own_rate is not None, True, rewrap_dict)
+
+
+def _is_same(one: Any, other: Any) -> bool:
+    """Whether two values are one, or hold equal numbers."""
+    try:
+        return one is other or np.array_equal(one, other)
+    # What can't be made an array is no copy of one.
+    except (TypeError, ValueError, RuntimeError):
+        return False
 
 
 def _in_pair(value: tuple, sampling_rate: Any, name: str, is_clip: bool) -> Form:
