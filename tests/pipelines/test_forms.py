@@ -168,7 +168,7 @@ REFUSED = {
     "(audio, rate) of soundfile, stereo": ((STEREO.T, 16_000), r"transpose it to \(channels, num_samples\)"),
     "(rate, audio), channels first": ((16_000, STEREO), r"where that form has \(num_samples, channels\)"),
     "another rate than passed": ({"array": MONO, "sampling_rate": 22_050}, "22050 Hz, but sampling_rate=16000 was"),
-    "two audios": ({"array": 0.5 * MONO, "audio": MONO, "sampling_rate": 16_000}, r"a dict with \['audio', 'array', 'samp"),
+    "two audios": ({"array": MONO / 2, "audio": MONO, "sampling_rate": 16_000}, r"a dict with \['audio', 'array', 's"),
     "two rates in a dict": (
         {"audio": MONO, "sampling_rate": 16_000, "sr": 24_000},
         r"a dict with \['audio', 'sampling_rate', 'sr'\]: keep one of each",
