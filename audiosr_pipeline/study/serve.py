@@ -68,8 +68,6 @@ class AnswerLog:
         self._lock = threading.Lock()
         self._path = Path(path)
         self._known: set[tuple[str, str]] = set()
-        # A row that broke off with the machine has no end of line: without one, the next would be added to it.
-        end = ""
         if self._path.exists() and (text := self._path.read_text(encoding="utf-8", errors="replace")):
             if text.split("\n", 1)[0].strip("\ufeff\r") != ",".join(FIELDS):
                 raise ValueError(f"{path} is no file of answers: its first line isn't the header {','.join(FIELDS)}.")
@@ -79,10 +77,7 @@ class AnswerLog:
                     f"{path} holds answers to study {strange.pop()}, the page is of {study}: name another."
                 )
             self._known = {(answer.listener, answer.trial) for _, answer in found}
-            end = "" if text.endswith("\n") else "\r\n"
-        else:
-            end = _csv_line(FIELDS)
-        self._append(end)
+        self._append("")
 
     def __len__(self) -> int:
         return len(self._known)
@@ -96,11 +91,18 @@ class AnswerLog:
             self._known.add((answer.listener, answer.trial))
             return True
 
-    def _append(self, text: str) -> None:
-        with open(self._path, "ab", buffering=0) as file:
+    def _append(self, row: str) -> None:
+        """Appends a row to the file as it is now: it may have been moved away, or saved by another program."""
+        with open(self._path, "ab+", buffering=0) as file:
             size = file.seek(0, os.SEEK_END)
+            if size == 0:
+                row = _csv_line(FIELDS) + row
+            else:
+                file.seek(size - 1)
+                # A row that broke off with the machine has no end of line: without one, the next would be added to it.
+                row = row if file.read(1) == b"\n" else f"\r\n{row}"
             try:
-                data = text.encode("utf-8")
+                data = row.encode("utf-8")
                 if file.write(data) != len(data):
                     raise OSError(f"{self._path}: no space left")
                 os.fsync(file.fileno())

@@ -1,5 +1,7 @@
 """What the trainers are told: the options of `train`. It imports nothing that takes long."""
 
+import math
+import re
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
@@ -58,8 +60,20 @@ class TrainingSettings:
         for name in ("num_steps", "batch_size", "accumulation_steps", "validation_every", "num_threads"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name}={getattr(self, name)}; accepted are whole numbers from 1 on.")
-        if not self.crop_s > 0:
-            raise ValueError(f"crop_s={self.crop_s}; accepted are numbers above 0.")
+        if not 1 <= self.crop_s * 48_000 < math.inf:
+            raise ValueError(f"crop_s={self.crop_s}; accepted are seconds that hold a sample or more.")
+        for name in (*KINDS, "learning_rate"):
+            if not 0 <= getattr(self, name) < math.inf:
+                raise ValueError(f"{name}={getattr(self, name)}; accepted are numbers from 0 on.")
+        # A norm below 0 would turn the gradients round.
+        if not self.gradient_clip > 0:
+            raise ValueError(f"gradient_clip={self.gradient_clip}; accepted are numbers above 0, inf is no limit.")
+        if not 0 <= self.seed < 2**63:
+            raise ValueError(f"seed={self.seed}; accepted are whole numbers from 0 to 2^63 - 1.")
+        try:
+            re.compile(self.licences)
+        except re.error as error:
+            raise ValueError(f'licences="{self.licences}"; accepted is a regular expression: {error}.') from error
 
     @property
     def kind_weights(self) -> dict[str, float]:

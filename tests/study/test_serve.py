@@ -202,6 +202,18 @@ def test_a_row_that_broke_off_does_not_swallow_the_next(tmp_path):
     assert [row.line for row in rejected] == [3]
 
 
+@pytest.mark.parametrize("text", [None, "", ",".join(FIELDS), ",".join(FIELDS) + "\n"])
+def test_a_file_that_is_moved_away_or_saved_by_another_program_takes_further_answers(server, tmp_path, text):
+    path = tmp_path / "answers.csv"
+    post(server, an_answer())
+    path.rename(tmp_path / "first_day.csv")
+    if text is not None:
+        path.write_text(text)
+    assert post(server, an_answer(listener="b" * 12)) == (200, {"saved": True, "new": True})
+    assert [answer.listener for answer in rows_in(path)] == ["b" * 12]
+    assert [answer.listener for answer in rows_in(tmp_path / "first_day.csv")] == ["a" * 12]
+
+
 def test_a_full_disk_takes_no_half_row_and_the_answer_is_not_confirmed(server, tmp_path, monkeypatch):
     def full(descriptor):
         raise OSError(28, "No space left on device")

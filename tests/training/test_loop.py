@@ -1,6 +1,7 @@
 """The training loop: its curve, its checkpoints, and how it goes on after a stop."""
 
 import json
+import math
 import multiprocessing
 import re
 import resource
@@ -295,6 +296,16 @@ def test_what_may_change_are_settings():
         ({"batch_size": 0}, "batch_size=0; accepted are whole numbers from 1 on"),
         ({"validation_every": 0}, "validation_every=0"),
         ({"crop_s": 0.0}, "crop_s=0.0"),
+        ({"crop_s": 1e-6}, "crop_s=1e-06"),
+        ({"crop_s": math.inf}, "crop_s=inf"),
+        ({"music": -0.1}, "music=-0.1; accepted are numbers from 0 on"),
+        ({"speech": math.nan}, "speech=nan"),
+        ({"learning_rate": math.inf}, "learning_rate=inf"),
+        ({"gradient_clip": -1.0}, "gradient_clip=-1.0; accepted are numbers above 0"),
+        ({"gradient_clip": math.nan}, "gradient_clip=nan"),
+        ({"seed": -1}, "seed=-1; accepted are whole numbers from 0"),
+        ({"seed": 2**63}, "seed=9223372036854775808"),
+        ({"licences": "(cc0"}, 'licences="\\(cc0"; accepted is a regular expression: missing \\)'),
     ],
 )
 def test_settings_that_can_not_be_are_refused(changes, message):
