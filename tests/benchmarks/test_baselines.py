@@ -109,6 +109,7 @@ def test_nu_wave_is_trained_at_its_samplings_levels_or_anywhere(monkeypatch, sam
 
     monkeypatch.setattr(train, "build", lambda network, settings: Recorder())
     monkeypatch.setattr(train, "find_recordings", lambda data, licences: ([], []))
+    monkeypatch.setattr(train, "training_crops", lambda settings, recordings: None)
     monkeypatch.setattr(train, "train", lambda accelerator, model, loss_of, *more: losses.append(loss_of))
     train.train_nu_wave(train.NUWaveSettings(data=("none",), sampling_share=sampling_share))
     silence = torch.zeros(16, 4_800)
@@ -233,7 +234,6 @@ def test_a_true_stage_makes_its_highs_of_the_truth_at_the_inputs_level(tiny_pipe
     mels = []
 
     def vocode(pipe, mel, prepared):
-        assert pipe.envelope_predictor is None
         mels.append(mel)
         # Louder than the input, in its band too.
         return 10 * TRUTH
