@@ -17,6 +17,7 @@ from audiosr_pipeline.models.bandwidth_extension import BandwidthExtensionVocode
 from audiosr_pipeline.models.envelope_predictor import EnvelopePredictor
 from audiosr_pipeline.models.feature_extractor import MelFeatureExtractor
 from audiosr_pipeline.models.vocoder import ISTFTVocoder
+from audiosr_pipeline.pipelines.bundled import WEIGHTS
 from audiosr_pipeline.pipelines.checks import (
     changed_latents,
     check_clips,
@@ -48,6 +49,9 @@ from audiosr_pipeline.pipelines.splice import NotAudioError, Spliced, splice
 from audiosr_pipeline.pipelines.turns import in_turn
 from audiosr_pipeline.pipelines.vocoding import VOCODER_FRAMES, vocode
 from audiosr_pipeline.pipelines.weight_checks import check_finite_weights
+
+# Where the package's own models lie is asked for here, too.
+__all__ = ["WEIGHTS", "AudioSRPipeline"]
 
 
 class AudioSRPipeline(LoadablePipeline):
