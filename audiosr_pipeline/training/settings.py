@@ -151,7 +151,25 @@ class LDMSettings(TrainingSettings):
 
 
 @dataclass(frozen=True, kw_only=True)
-class VocoderSettings(TrainingSettings):
+class AdversarialSettings(TrainingSettings):
+    """What the trainers of vocoders need for their discriminators."""
+
+    adversarial_weight: float = setting(0.0, "weight of the adversarial loss; 0: no discriminators")
+    matching_weight: float = setting(2.0, "weight of the feature matching")
+    adversarial_s: float = setting(0.32, "how much of a crop the discriminators hear, in seconds")
+    discriminator_channels: int = setting(16, "width of the multi-resolution discriminators; 0: none")
+    period_channels: int = setting(8, "first width of the multi-period discriminators (32 in HiFi-GAN); 0: none")
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.adversarial_weight > 0 and not 0 < self.adversarial_s <= self.crop_s:
+            raise ValueError(
+                f"adversarial_s={self.adversarial_s}; accepted are numbers above 0, up to crop_s={self.crop_s}."
+            )
+
+
+@dataclass(frozen=True, kw_only=True)
+class VocoderSettings(AdversarialSettings):
     """Settings of the vocoder's training."""
 
     presets: ClassVar = {
@@ -174,22 +192,10 @@ class VocoderSettings(TrainingSettings):
     num_steps: int = other_default("num_steps", 3_000)
     mel_weight: float = setting(1.0, "weight of the mel's L1")
     stft_weight: float = setting(1.0, "weight of the multi-resolution STFT loss")
-    adversarial_weight: float = setting(0.0, "weight of the adversarial loss; 0: no discriminators")
-    matching_weight: float = setting(2.0, "weight of the feature matching")
-    adversarial_s: float = setting(0.32, "how much of a crop the discriminators hear, in seconds")
-    discriminator_channels: int = setting(16, "width of the multi-resolution discriminators; 0: none")
-    period_channels: int = setting(8, "first width of the multi-period discriminators (32 in HiFi-GAN); 0: none")
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.adversarial_weight > 0 and not 0 < self.adversarial_s <= self.crop_s:
-            raise ValueError(
-                f"adversarial_s={self.adversarial_s}; accepted are numbers above 0, up to crop_s={self.crop_s}."
-            )
 
 
 @dataclass(frozen=True, kw_only=True)
-class BandwidthExtensionSettings(TrainingSettings):
+class BandwidthExtensionSettings(AdversarialSettings):
     """Settings of the bandwidth-extension vocoder's training."""
 
     presets: ClassVar = {"mini": {}}
@@ -200,10 +206,6 @@ class BandwidthExtensionSettings(TrainingSettings):
     hidden: float = setting(0.5, "share of the crops whose mel is hidden")
     magnitude_weight: float = setting(1.0, "weight of the multi-resolution log-magnitude loss")
     level_weight: float = setting(1.0, "weight of the levels of bands: by frame, in 40 ms, and over the crop")
-    adversarial_weight: float = setting(0.0, "weight of the adversarial loss; 0: no discriminators")
-    matching_weight: float = setting(2.0, "weight of the feature matching")
-    adversarial_s: float = setting(0.32, "how much of a crop the discriminators hear, in seconds")
-    discriminator_channels: int = setting(16, "width of the multi-resolution discriminators; 0: none")
     period_channels: int = setting(0, "first width of the multi-period discriminators (32 in HiFi-GAN); 0: none")
 
     def __post_init__(self) -> None:
@@ -214,10 +216,6 @@ class BandwidthExtensionSettings(TrainingSettings):
             )
         if not 0 <= self.hidden <= 1:
             raise ValueError(f"hidden={self.hidden}; accepted are numbers from 0 to 1.")
-        if self.adversarial_weight > 0 and not 0 < self.adversarial_s <= self.crop_s:
-            raise ValueError(
-                f"adversarial_s={self.adversarial_s}; accepted are numbers above 0, up to crop_s={self.crop_s}."
-            )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -87,6 +87,7 @@ def test_crops_have_the_rate_of_the_file_whatever_a_manifest_says(tmp_path):
     recordings = [recording for side in find_recordings([tmp_path / "manifest.csv"]) for recording in side]
     own = next(recording for recording in recordings if recording.path.name == "audio.wav")
     crop = draw_crop([own], 24_000, np.random.default_rng(0))["audio"].numpy()
+    # Within two bins, which are 2 Hz wide: half a second of a tone that may begin within the crop.
     assert np.abs(np.fft.rfft(crop)).argmax() * 2 == pytest.approx(1_000, abs=4)
 
 
