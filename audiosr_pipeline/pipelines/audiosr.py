@@ -1,7 +1,7 @@
 """AudioSR (arXiv:2309.07314) as a diffusers pipeline."""
 
 from collections.abc import Callable
-from dataclasses import replace
+from itertools import zip_longest
 from typing import Any
 
 import numpy as np
@@ -12,11 +12,11 @@ from transformers import SpeechT5HifiGan
 
 from audiosr_pipeline.dsp.envelope import adjust_envelope, limit_rise, match_splice
 from audiosr_pipeline.dsp.low_band import num_low_mels
-from audiosr_pipeline.dsp.windows import Window
 from audiosr_pipeline.models.bandwidth_extension import BandwidthExtensionVocoder
 from audiosr_pipeline.models.envelope_predictor import EnvelopePredictor
 from audiosr_pipeline.models.feature_extractor import MelFeatureExtractor
 from audiosr_pipeline.models.vocoder import ISTFTVocoder
+from audiosr_pipeline.pipelines.autoencoding import decode, encode
 from audiosr_pipeline.pipelines.bundled import WEIGHTS
 from audiosr_pipeline.pipelines.checks import (
     changed_latents,
@@ -28,11 +28,12 @@ from audiosr_pipeline.pipelines.checks import (
     set_timesteps,
     start_notes,
 )
+from audiosr_pipeline.pipelines.clip_run import ClipRun, groups_of_equal_length
+from audiosr_pipeline.pipelines.envelope_prediction import expected_mel
 from audiosr_pipeline.pipelines.generators import copy_generator, generators_per_clip, seeds_of
 from audiosr_pipeline.pipelines.inputs import Clip, load_clips
 from audiosr_pipeline.pipelines.latent_grid import LatentGrid
 from audiosr_pipeline.pipelines.loading import LoadablePipeline
-from audiosr_pipeline.pipelines.onednn import OneDNN
 from audiosr_pipeline.pipelines.outputs import AudioSRPipelineOutput, in_form
 from audiosr_pipeline.pipelines.prepared_clip import PreparedClip, prepare_clip
 from audiosr_pipeline.pipelines.report import report_of
@@ -46,7 +47,7 @@ from audiosr_pipeline.pipelines.sampling import (
 )
 from audiosr_pipeline.pipelines.settings import CALLBACK_TENSOR_INPUTS, CallSettings
 from audiosr_pipeline.pipelines.splice import NotAudioError, Spliced, splice
-from audiosr_pipeline.pipelines.turns import in_turn
+from audiosr_pipeline.pipelines.turns import CallState, in_turn
 from audiosr_pipeline.pipelines.vocoding import VOCODER_FRAMES, vocode
 from audiosr_pipeline.pipelines.weight_checks import check_finite_weights
 
@@ -54,7 +55,7 @@ from audiosr_pipeline.pipelines.weight_checks import check_finite_weights
 __all__ = ["WEIGHTS", "AudioSRPipeline"]
 
 
-class AudioSRPipeline(LoadablePipeline):
+class AudioSRPipeline(CallState, LoadablePipeline):
     """Audio super-resolution: any audio with 2-16 kHz of bandwidth to 48 kHz, what was there left untouched.
 
     Args:
@@ -113,7 +114,6 @@ class AudioSRPipeline(LoadablePipeline):
             window_s=window_s,
         )
         check_finite_weights(self.components)
-        self._interrupt = False
         alphas_cumprod = getattr(scheduler, "alphas_cumprod", None)
         # That of the scheduler that came with the UNet; another may take its place.
         self._trained_alphas_cumprod = None if alphas_cumprod is None else alphas_cumprod.detach().cpu().float().clone()
@@ -124,25 +124,6 @@ class AudioSRPipeline(LoadablePipeline):
         self.vae_scale_factor = 2 ** (len(vae.encoder.down_blocks) - 1) if vae is not None else 8
         multiple = 2 ** (len(unet.config.block_out_channels) - 1) if unet is not None else 8
         self.grid = LatentGrid.of(self.vae_scale_factor, hop_length, multiple, window_s, self.sampling_rate)
-
-    @property
-    def guidance_scale(self) -> float:
-        """That of the current or last call; a callback may set `_guidance_scale` for the steps to come."""
-        return self._guidance_scale
-
-    @property
-    def num_timesteps(self) -> int:
-        """Denoising steps of the current or last call."""
-        return self._num_timesteps
-
-    @property
-    def interrupt(self) -> bool:
-        """Set it to True in a callback to end denoising after the current step."""
-        return self._interrupt
-
-    @interrupt.setter
-    def interrupt(self, value: bool) -> None:
-        self._interrupt = value
 
     @in_turn
     @torch.no_grad()
@@ -224,94 +205,60 @@ class AudioSRPipeline(LoadablePipeline):
         if latents is not None:
             check_latents(latents, len(clips))
         seeds = seeds_of(generators) if latents is None or settings.draws else [None] * len(clips)
+        passed = [None] * len(clips) if latents is None else latents.split(1)
         self._interrupt = False
 
         # 2. Resampling, cutoff, low-pass, mel spectrogram
-        prepared = [self.preprocess(clip, cutoff_freq, on_full_band) for clip in clips]
-
-        # 3.-6. Condition, noise, denoising, decoding
-        made, interrupted = self._generate(prepared, settings, generators, latents)
-
-        # 7. The input's own band
-        audios, new_bands, reports = [], [], []
-        for index, clip in enumerate(prepared):
-            generated = made.pop(index, None)
-            spliced = None
-            if output_type != "latent":
-                spliced = self.replace_low_band(generated, clip, settings.guidance_scale)
-                audios.append(spliced.audio)
-                new_bands.append(spliced.new_band)
-            else:
-                shape = (len(clip.audio), *self._latent_shape(num_latent_frames=0)[1:])
-                audios.append(np.zeros(shape, np.float32) if generated is None else generated)
-            was_generated, was_interrupted = generated is not None, index in interrupted
-            reports.append(
-                report_of(clip, spliced, settings, seeds[index], was_generated, was_interrupted, self.name_or_path)
-            )
-        self.maybe_free_model_hooks()
-        output = AudioSRPipelineOutput(
-            audios=in_form(audios, clips, output_type),
-            sampling_rate=self.sampling_rate,
-            generated=in_form(new_bands, clips, output_type) if new_bands else [None] * len(clips),
-            reports=reports,
-        )
-        return output if return_dict else output.to_tuple()
-
-    def _generate(
-        self,
-        prepared: list[PreparedClip],
-        settings: CallSettings,
-        generators: list[torch.Generator],
-        latents: Tensor | None,
-    ) -> tuple[dict[int, np.ndarray], set[int]]:
-        """Steps 3 to 6 of a call, for clips of equal latent length together; their mel spectrograms are let go.
-
-        Returns:
-            Waveforms or latents by the clips' numbers, and the numbers of those whose denoising was interrupted.
-        """
-        made: dict[int, np.ndarray] = {}
-        interrupted: set[int] = set()
-        for group in _groups(prepared):
+        runs = [
+            ClipRun(self.preprocess(clip, cutoff_freq, on_full_band), *own)
+            for clip, *own in zip(clips, generators, seeds, passed, strict=True)
+        ]
+        for group in groups_of_equal_length(runs):
             if self.interrupt:
-                interrupted.update(group)
-                continue
+                break
             # 3. Condition
-            conditions = [self.encode(mel) for index in group if (mel := prepared[index].mel) is not None]
+            conditions = [self.encode(run.mel) for run in group]
             # 4. Noise
             set_timesteps(self.scheduler, settings.num_inference_steps, self._execution_device)
             notes = start_notes(self.scheduler)
-            noise = [
-                self.prepare_latents(
-                    conditions[position].shape[2], generators[index], None if latents is None else latents[index, None]
-                )
-                for position, index in enumerate(group)
-            ]
+            num_frames = conditions[0].shape[2]
+            noise = [self.prepare_latents(num_frames, run.generator, run.latents) for run in group]
             # 5. Denoising
             denoised = self.denoise(
                 noise,
                 conditions,
                 settings.guidance_scale,
                 settings.eta,
-                [generators[index] for index in group],
+                [run.generator for run in group],
                 settings.callback,
                 settings.tensor_inputs,
             )
-            if self.interrupt:
-                interrupted.update(group)
+            was_interrupted = self.interrupt
             # Freed as soon as they are used: for ten minutes of stereo they take 240 MB.
             del conditions, noise
             # 6. Decoding
-            for index in group:
-                components = prepared[index].components
-                assert components is not None
-                if settings.output_type == "latent":
-                    made[index] = denoised.pop(0)[np.abs(components.mixing).argmax(1)].cpu().numpy()
+            for run in group:
+                if output_type == "latent":
+                    generated = run.of_channels(denoised.pop(0)).cpu().numpy()
                 else:
-                    mel = self.adjust(self.decode(denoised.pop(0)), prepared[index])
-                    made[index] = self.vocode(mel, prepared[index])
-                clip = prepared[index].clip
-                prepared[index] = replace(prepared[index], mel=None, clip=replace(clip, notes=(*clip.notes, *notes)))
-        return made, interrupted
+                    mel = self.adjust(self.decode(denoised.pop(0)), run.prepared)
+                    generated = self.vocode(mel, run.prepared)
+                    del mel
+                run.finish(generated, was_interrupted, notes)
+
+        # 7. The input's own band
+        spliced: list[Spliced] = []
+        if output_type == "latent":
+            nothing = self._latent_shape(num_latent_frames=0)[1:]
+            audios = [run.generated_or_empty(nothing) for run in runs]
+        else:
+            spliced = [self.replace_low_band(run.generated, run.prepared, settings.guidance_scale) for run in runs]
+            audios = [each.audio for each in spliced]
+        self.maybe_free_model_hooks()
+        new_bands = in_form([each.new_band for each in spliced], clips, output_type) if spliced else [None] * len(clips)
+        reports = [report_of(run, each, settings, self.name_or_path) for run, each in zip_longest(runs, spliced)]
+        output = AudioSRPipelineOutput(in_form(audios, clips, output_type), self.sampling_rate, new_bands, reports)
+        return output if return_dict else output.to_tuple()
 
     def preprocess(self, clip: Clip, cutoff_freq: float | None = None, on_full_band: str = "skip") -> PreparedClip:
         """Resamples a clip, finds its cutoff, low-passes it, normalises its local peak, takes its mel spectrogram."""
@@ -326,16 +273,7 @@ class AudioSRPipeline(LoadablePipeline):
         Returns:
             `(rows, latent_channels, num_frames / vae_scale_factor, n_mels / vae_scale_factor)`, float32.
         """
-        scale = self.grid.scale
-        mel = mel.to(self._execution_device, self.vae.dtype)
-
-        def encoded(window: Window) -> Tensor:
-            with OneDNN():
-                encoding = self.vae.encode(mel[:, :, window.start * scale : window.stop * scale])
-            latents = encoding.latent_dist.mode() if hasattr(encoding, "latent_dist") else encoding.latent
-            return latents.float()
-
-        return self.grid.in_windows(encoded, mel.shape[2] // scale) * self.vae.config.scaling_factor
+        return encode(mel.to(self._execution_device), self.vae, self.grid)
 
     def prepare_latents(
         self, num_latent_frames: int, generator: torch.Generator, latents: Tensor | None = None
@@ -413,14 +351,7 @@ class AudioSRPipeline(LoadablePipeline):
     @torch.no_grad()
     def decode(self, latents: Tensor) -> Tensor:
         """The log-mel spectrogram `(rows, 1, num_frames, n_mels)` of scaled latents, see `denoise`."""
-        latents = (latents / self.vae.config.scaling_factor).to(self.vae.dtype)
-
-        def decoded(window: Window) -> Tensor:
-            with OneDNN():
-                decoding = self.vae.decode(latents[:, :, window.start : window.stop])
-            return decoding.sample.float()
-
-        return self.grid.in_windows(decoded, latents.shape[2], self.grid.scale)
+        return decode(latents, self.vae, self.grid)
 
     def adjust(self, mel: Tensor, prepared: PreparedClip) -> Tensor:
         """Adjusts, in place, a generated mel spectrogram's envelope to what is expected and to the input's own.
@@ -443,14 +374,8 @@ class AudioSRPipeline(LoadablePipeline):
     @torch.no_grad()
     def expect(self, mel: Tensor, cutoff_freq: float) -> Tensor:
         """What the envelope predictor expects above the cutoff of an input's log-mel spectrogram, shaped as that."""
-        scale, low = self.grid.scale, num_low_mels(cutoff_freq, self.feature_extractor.mel_edges)
-
-        def expected(window: Window) -> Tensor:
-            frames = mel[:, :, window.start * scale : window.stop * scale]
-            with OneDNN():
-                return self.envelope_predictor(frames.to(self._execution_device), low)
-
-        return self.grid.in_windows(expected, mel.shape[2] // scale, scale)
+        low = num_low_mels(cutoff_freq, self.feature_extractor.mel_edges)
+        return expected_mel(mel, low, self.envelope_predictor, self.grid, self._execution_device)
 
     @torch.no_grad()
     def vocode(self, mel: Tensor, prepared: PreparedClip) -> np.ndarray:
@@ -496,12 +421,3 @@ class AudioSRPipeline(LoadablePipeline):
         """The message for a result that can't be audio, with what may be the cause."""
         found = causes(self.scheduler, guidance_scale, self.config.default_guidance_scale, dtype)
         return f"{what}, which is no audio. The cause may be {found}."
-
-
-def _groups(prepared: list[PreparedClip]) -> list[list[int]]:
-    """Indices of the clips to enhance, those of equal latent length together, in order of first appearance."""
-    groups: dict[int, list[int]] = {}
-    for index, clip in enumerate(prepared):
-        if clip.mel is not None:
-            groups.setdefault(clip.mel.shape[2], []).append(index)
-    return list(groups.values())

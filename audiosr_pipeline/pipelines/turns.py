@@ -17,6 +17,33 @@ T = TypeVar("T")
 STATE = ("_guidance_scale", "_num_timesteps", "_interrupt")
 
 
+class CallState:
+    """What a pipeline says of its current or last call, and a callback may change, as in diffusers' pipelines."""
+
+    _guidance_scale: float
+    _num_timesteps: int
+    _interrupt = False
+
+    @property
+    def guidance_scale(self) -> float:
+        """That of the current or last call; a callback may set `_guidance_scale` for the steps to come."""
+        return self._guidance_scale
+
+    @property
+    def num_timesteps(self) -> int:
+        """Denoising steps of the current or last call."""
+        return self._num_timesteps
+
+    @property
+    def interrupt(self) -> bool:
+        """Set it to True in a callback to end denoising after the current step."""
+        return self._interrupt
+
+    @interrupt.setter
+    def interrupt(self, value: bool) -> None:
+        self._interrupt = value
+
+
 @dataclass
 class Turn:
     """Whose turn it is: the lock that calls wait for, and the pipelines whose calls run, by their ids."""
