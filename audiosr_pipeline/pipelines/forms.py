@@ -11,13 +11,16 @@ from typing import Any
 import numpy as np
 
 from audiosr_pipeline.audio_io import AudioFileError, looks_like_file, read_audio
-from audiosr_pipeline.pipelines.rates import RATE_NAMES, agreed_rate
+from audiosr_pipeline.pipelines.rates import RATE_NAMES, agreed_rate, plain_number
 from audiosr_pipeline.pipelines.tensors import is_tensor
 
-# transformers and datasets say `audio` and `array`, ComfyUI and torchaudio's users `waveform`, Coqui's XTTS `wav`.
-AUDIO_KEYS = ("audio", "array", "waveform", "wav")
+# transformers and datasets say `audio` and `array`, ComfyUI and torchaudio's users `waveform`, Coqui's XTTS `wav`,
+# CosyVoice `tts_speech`.
+AUDIO_KEYS = ("audio", "array", "waveform", "wav", "tts_speech")
 # A list of fewer numbers is hardly audio.
 FEWEST_NUMBERS = 64
+# An array with two axes longer than this is a spectrogram.
+MOST_CHANNELS = 32
 
 
 @dataclass(frozen=True)
@@ -54,7 +57,7 @@ def unwrap(value: Any, sampling_rate: Any, name: str, is_clip: bool = False) -> 
     """
     if isinstance(value, Mapping) and not hasattr(value, "audios"):
         return _in_dict(value, sampling_rate, name)
-    if isinstance(value, tuple) and len(value) == 2 and sum(map(is_number, value)) == 1:
+    if isinstance(value, tuple) and sum(map(is_number, value[:2])) == 1 and all(map(_is_beside_audio, value[2:])):
         return _in_pair(value, sampling_rate, name, is_clip)
     if (encoded := _bytes_in_array(value)) is not None:
         value = encoded
@@ -125,13 +128,13 @@ def _is_same(one: Any, other: Any) -> bool:
 
 
 def _in_pair(value: tuple, sampling_rate: Any, name: str, is_clip: bool) -> Form:
-    """`(audio, rate)` or `(rate, audio)`.
+    """`(audio, rate)` or `(rate, audio)`, perhaps with a spectrogram or texts behind, as of F5-TTS.
 
     With the rate first, as Gradio and scipy have it, two axes are samples and channels. With the rate last they may be
     anything: torchaudio means channels and samples, soundfile samples and channels, others a batch.
     """
     if is_number(value[0]):
-        rate, audio = value
+        rate, audio, *beside = value
         audio = _read_out(audio)
         if getattr(audio, "ndim", 0) == 2:
             if audio.shape[0] < audio.shape[1]:
@@ -142,10 +145,10 @@ def _in_pair(value: tuple, sampling_rate: Any, name: str, is_clip: bool) -> Form
             audio = audio.T
 
         def rewrap(audio: Any, rate: int) -> tuple:
-            return _like(value, (rate, audio.T if getattr(audio, "ndim", 0) == 2 else audio))
+            return _like(value, (rate, audio.T if getattr(audio, "ndim", 0) == 2 else audio, *beside))
 
         return Form(audio, agreed_rate(rate, sampling_rate, name), True, True, rewrap)
-    audio, rate = value
+    audio, rate, *beside = value
     shape = tuple(getattr(audio, "shape", ()))
     if not is_clip and len(shape) == 2 and shape[0] == 2 < shape[1]:
         raise ValueError(
@@ -158,7 +161,7 @@ def _in_pair(value: tuple, sampling_rate: Any, name: str, is_clip: bool) -> Form
         agreed_rate(rate, sampling_rate, name),
         True,
         is_clip,
-        lambda audio, rate: _like(value, (audio, rate)),
+        lambda audio, rate: _like(value, (audio, rate, *beside)),
     )
 
 
@@ -265,8 +268,14 @@ def _object_array(items: list) -> np.ndarray:
 
 
 def is_number(value: Any) -> bool:
-    """Whether it is a number that may be a rate."""
+    """Whether it is a number that may be a rate, or an array or a tensor of one."""
+    value = plain_number(value)
     return isinstance(value, Real) and not isinstance(value, bool)
+
+
+def _is_beside_audio(value: Any) -> bool:
+    """Whether it may stand behind audio and its rate without being audio itself: a text, nothing, or a spectrogram."""
+    return value is None or isinstance(value, str) or sum(n > MOST_CHANNELS for n in getattr(value, "shape", ())) == 2
 
 
 def with_attribute(value: Any, attribute: str, new: Any) -> Any:

@@ -22,6 +22,7 @@ def check_rate(sampling_rate: Any, name: str) -> int:
     """The sampling rate as an int; raises ValueError if it is missing or impossible."""
     if sampling_rate is None:
         raise ValueError(f"{name} is an array, whose rate can't be known: pass sampling_rate= in Hz.")
+    sampling_rate = plain_number(sampling_rate)
     is_number = isinstance(sampling_rate, Real) and not isinstance(sampling_rate, bool)
     # Compared as they are: an int may be beyond what a float holds.
     if not is_number or not LOWEST_RATE <= sampling_rate <= HIGHEST_RATE or sampling_rate != int(sampling_rate):
@@ -30,6 +31,12 @@ def check_rate(sampling_rate: Any, name: str) -> int:
             f"{HIGHEST_RATE} Hz."
         )
     return int(sampling_rate)
+
+
+def plain_number(value: Any) -> Any:
+    """The number in an array or a tensor without axes, as checkpoints keep rates; all else as it is."""
+    is_scalar = getattr(value, "ndim", None) == 0 and hasattr(value, "item") and not getattr(value, "is_meta", False)
+    return value.item() if is_scalar else value
 
 
 def in_short(value: Any) -> str:

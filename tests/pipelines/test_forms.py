@@ -87,6 +87,12 @@ FORMS = {
     "(rate, audio) of Gradio": ((16_000, MONO), None, [MONO]),
     "(rate, audio) of Gradio and scipy, stereo": ((16_000, STEREO.T), None, [STEREO]),
     "(rate, audio), int16": ((np.int64(16_000), PCM.T), None, [PCM / np.float32(32_768)]),
+    "(audio, rate, spectrogram) of F5-TTS": ((MONO, 16_000, np.zeros((100, 40))), None, [MONO]),
+    "(audio, rate, text)": ((MONO, 16_000, "rain", None), None, [MONO]),
+    "(rate, audio, text)": ((16_000, STEREO.T, "rain"), None, [STEREO]),
+    "CosyVoice's dict": ({"tts_speech": torch.from_numpy(STEREO[:1])}, 16_000, [STEREO[:1]]),
+    "a rate in a tensor": ((MONO, torch.tensor(16_000)), None, [MONO]),
+    "a rate in an array": ({"audio": MONO, "sampling_rate": np.array(16_000)}, None, [MONO]),
     "a list of pairs": ([(MONO, 16_000), (torch.from_numpy(STEREO), 16_000)], None, [MONO, STEREO]),
     "transformers' dict": ({"audio": STEREO, "sampling_rate": 16_000}, None, [STEREO]),
     "a dict and a rate": ({"audio": STEREO}, 16_000, [STEREO]),
@@ -194,6 +200,17 @@ def test_what_is_uncertain_is_refused_and_told_what_is_accepted(name, tiny_pipel
 def test_a_named_tuple_keeps_its_names(tiny_pipeline):
     out = with_super_resolution(lambda: Pair(MONO, 16_000), tiny_pipeline)()
     assert out.waveform.shape == (4_800,) and out.rate == out.sampling_rate == 48_000
+
+
+def test_a_second_audio_behind_the_rate_is_refused(tiny_pipeline):
+    with pytest.raises(ValueError, match=r"a tuple of ndarray, int, ndarray; accepted are \(audio, sampling_rate\)"):
+        with_super_resolution(lambda: (MONO, 16_000, MONO), tiny_pipeline)()
+
+
+def test_what_stands_behind_the_rate_stays(tiny_pipeline):
+    spectrogram = np.ones((100, 40))
+    out = with_super_resolution(lambda: (MONO, 16_000, spectrogram), tiny_pipeline)()
+    assert out[0].shape == (4_800,) and out[1] == 48_000 and out[2] is spectrogram
 
 
 @pytest.mark.parametrize("cls", [Result, SimpleNamespace])
