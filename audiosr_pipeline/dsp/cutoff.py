@@ -19,6 +19,11 @@ ROLL_OFF = 0.99
 # The band edge: content is what is within 90 dB of the spectrum's peak and over the noise of 16-bit rounding.
 DYNAMIC_RANGE_DB = 90.0
 ROUNDING_MARGIN_DB = 6.0
+# Where a third of an octave lies lower than that noise by so much, there is none of it. A fall that is steeper than
+# nature's is a wall, behind which the noise may have been filtered out.
+NO_ROUNDING_DB = 6.0
+THIRD_OF_AN_OCTAVE = 2 ** (1 / 3)
+THIRD_WALL_DB = 12.0
 # A low-pass of order 6 or more falls by over 8 dB within the next tenth of its cutoff; natural spectra don't.
 CLIFF_DB = 8.0
 EDGE_DB = 3.0
@@ -95,7 +100,7 @@ def find_bandwidth(audio: np.ndarray, sampling_rate: int = 48_000) -> float:
     return find_band_edge(audio, sampling_rate).frequency
 
 
-def find_band_edge(audio: np.ndarray, sampling_rate: int = 48_000) -> BandEdge:
+def find_band_edge(audio: np.ndarray, sampling_rate: int = 48_000, has_16_bits: bool = True) -> BandEdge:
     """Band edge: the highest frequency with content that is neither a low-pass's skirt, nor residue, nor made up.
 
     A frequency has content if the long-term power there is within 90 dB of the peak and above the noise that rounding
@@ -109,6 +114,8 @@ def find_band_edge(audio: np.ndarray, sampling_rate: int = 48_000) -> BandEdge:
     Args:
         audio: Waveforms `(channels, num_samples)`.
         sampling_rate: Their rate in Hz.
+        has_16_bits: Whether the clip is of 16 bit. If it is not, but of more bits, content may lie below the noise of
+            16-bit rounding, as in quiet recordings: wherever the spectrum shows that this noise is not there.
 
     Returns:
         The band edge, at most the Nyquist frequency, and what made it lower; 0 for silence.
@@ -117,6 +124,8 @@ def find_band_edge(audio: np.ndarray, sampling_rate: int = 48_000) -> BandEdge:
     if power.max() == 0:
         return BandEdge(0.0)
     edge = _spectral_edge(power, sampling_rate)
+    if not has_16_bits and not _stands_at_rounding(power, edge, sampling_rate):
+        edge = _spectral_edge(power, sampling_rate, least_power=0.0)
     copy = find_copy(audio, edge, sampling_rate)
     old_rate = find_images(audio, sampling_rate, edge)
     # Images repeat what lies lower, too, from somewhere on; a coder's copy begins where its own band ends.
@@ -159,15 +168,41 @@ def _edge_below_images(power: np.ndarray, axis: float, sampling_rate: int) -> fl
     return _spectral_edge(np.where(np.arange(len(power)) < axis_bin, power, 0.0), sampling_rate)
 
 
-def _spectral_edge(power: np.ndarray, sampling_rate: int) -> float:
-    """Where the content of a long-term spectrum ends, in Hz."""
+def _rounding_power() -> float:
+    """Power in each bin of the noise that rounding to 16 bit makes."""
+    return (2.0**-15) ** 2 / 12 * float((signal.get_window("hann", N_FFT) ** 2).sum())
+
+
+def _stands_at_rounding(power: np.ndarray, edge: float, sampling_rate: int) -> bool:
+    """Whether a spectrum falls no lower than the noise of 16-bit rounding above an edge in that noise, or in a wall."""
+    below = round(edge * N_FFT / sampling_rate)
+    least = power.max() * 10 ** (-DYNAMIC_RANGE_DB / 10)
+    former = np.median(power[int(below / THIRD_OF_AN_OCTAVE) : below + 1])
+    while (above := int(below * THIRD_OF_AN_OCTAVE) + 1) < len(power):
+        level = np.median(power[below:above])
+        if level < max(least, former * 10 ** (-THIRD_WALL_DB / 10)):
+            return True
+        if level < _rounding_power() * 10 ** (-NO_ROUNDING_DB / 10):
+            return False
+        below, former = above, level
+    return True
+
+
+def _spectral_edge(power: np.ndarray, sampling_rate: int, least_power: float | None = None) -> float:
+    """Where the content of a long-term spectrum ends, in Hz.
+
+    Args:
+        power: The spectrum.
+        sampling_rate: Rate of the clip in Hz.
+        least_power: What is lower is no content; None is what rounding to 16 bit makes.
+    """
     bin_hz = sampling_rate / N_FFT
     threshold = power.max() * 10 ** (-DYNAMIC_RANGE_DB / 10)
-    rounding_power = (2.0**-15) ** 2 / 12 * (signal.get_window("hann", N_FFT) ** 2).sum()
-    rounding_threshold = rounding_power * 10 ** (ROUNDING_MARGIN_DB / 10)
+    if least_power is None:
+        least_power = _rounding_power() * 10 ** (ROUNDING_MARGIN_DB / 10)
     # A clip that lies below it altogether was never rounded to 16 bit.
-    if power.max() > rounding_threshold:
-        threshold = max(threshold, rounding_threshold)
+    if power.max() > least_power:
+        threshold = max(threshold, least_power)
     present = power > threshold
     smoothed = ndimage.uniform_filter1d(np.where(present, power, 0.0), round(SMOOTHING_HZ / bin_hz))
     level_db = 10 * np.log10(np.maximum(smoothed, 0.01 * threshold))

@@ -31,7 +31,7 @@ def is_dither(audio: np.ndarray) -> bool:
     """
     for step in STEPS:
         spans = [float(np.ptp(channel)) / step for channel in audio]
-        if max(spans) > SHAPED_STEPS or not all(_is_whole(channel, step) for channel in audio):
+        if max(spans) > SHAPED_STEPS or not all(is_whole(channel, step) for channel in audio):
             continue
         _, power = long_term_spectrum(audio - audio.mean(-1, keepdims=True))
         # Two uniform variables of one step, and the rounding.
@@ -50,7 +50,7 @@ def _is_shaped(spectrum: np.ndarray, span: float) -> bool:
     return bool(spectrum[: round(SHARE * len(spectrum))].max() <= 1)
 
 
-def _is_whole(channel: np.ndarray, step: float) -> bool:
-    """Whether all samples are whole steps."""
-    steps = channel / np.float32(step)
+def is_whole(audio: np.ndarray, step: float) -> bool:
+    """Whether all samples of one channel or more are whole steps of a sample format, such as 2^-15 of 16 bits."""
+    steps = audio / np.float32(step)
     return bool((steps == np.rint(steps)).all())

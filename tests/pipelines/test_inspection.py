@@ -8,6 +8,8 @@ import soundfile
 
 from audiosr_pipeline.dsp.cutoff import find_bandwidth
 from audiosr_pipeline.dsp.resample import resample
+from audiosr_pipeline.pipelines.inputs import Clip
+from audiosr_pipeline.pipelines.inspection import inspect_clip
 from tests.conftest import build_tiny_pipeline
 from tests.pipelines.stubs import WhiteNoise, seeded
 from tests.signals import band_limited, copied, music_like, noise, speech_like, tone
@@ -189,3 +191,19 @@ def test_flat_noise_above_a_band_is_said(loud_pipeline):
     (note,) = [note for note in report.notes if "flat noise alone" in note]
     # Smoothed over 500 Hz.
     assert float(note.split()[1]) == pytest.approx(8_000, abs=500) and "--cutoff-freq" in note
+
+
+@pytest.mark.parametrize("level_db", [-20, -65, -80])
+def test_a_quiet_clip_of_more_than_16_bits_keeps_its_highs(level_db):
+    """Room tone in 24 bits, whose highs lie below the noise that rounding to 16 bits would make."""
+    audio = 10 ** (level_db / 20) * noise(2.0, 32_000, tilt_db=-6)
+    stored = np.round(audio * 2**23) / np.float32(2**23)
+    found = inspect_clip(Clip(stored, 32_000, is_flat=False), resample(stored, 32_000, 48_000))
+    assert found.bandwidth == pytest.approx(15_500, abs=500)
+
+
+def test_highs_that_are_the_rounding_noise_of_16_bits_are_no_content_in_a_float_file_either():
+    audio = 0.01 * band_limited(noise(2.0, 32_000, tilt_db=-6), 6_000, 32_000)
+    stored = resample(np.round(audio * 2**15) / np.float32(2**15), 32_000, 24_000)
+    found = inspect_clip(Clip(stored, 24_000, is_flat=False), resample(stored, 24_000, 48_000))
+    assert found.bandwidth < 6_100
