@@ -9,6 +9,7 @@ from scipy import fft, ndimage, signal
 from audiosr_pipeline.dsp.copies import Copy, find_copy, is_gsm
 from audiosr_pipeline.dsp.folding import find_folding
 from audiosr_pipeline.dsp.images import find_images
+from audiosr_pipeline.dsp.rounding import STEP_16_BITS, rounding_power
 from audiosr_pipeline.dsp.walls import find_floor, wall_db
 
 N_FFT = 2_048
@@ -100,7 +101,7 @@ def find_bandwidth(audio: np.ndarray, sampling_rate: int = 48_000) -> float:
     return find_band_edge(audio, sampling_rate).frequency
 
 
-def find_band_edge(audio: np.ndarray, sampling_rate: int = 48_000, has_16_bits: bool = True) -> BandEdge:
+def find_band_edge(audio: np.ndarray, sampling_rate: int = 48_000, step: float | None = STEP_16_BITS) -> BandEdge:
     """Band edge: the highest frequency with content that is neither a low-pass's skirt, nor residue, nor made up.
 
     A frequency has content if the long-term power there is within 90 dB of the peak and above the noise that rounding
@@ -114,8 +115,9 @@ def find_band_edge(audio: np.ndarray, sampling_rate: int = 48_000, has_16_bits: 
     Args:
         audio: Waveforms `(channels, num_samples)`.
         sampling_rate: Their rate in Hz.
-        has_16_bits: Whether the clip is of 16 bit. If it is not, but of more bits, content may lie below the noise of
-            16-bit rounding, as in quiet recordings: wherever the spectrum shows that this noise is not there.
+        step: Of the grid that the samples were rounded to, see `rounding_step`; nothing below that noise is content.
+            If it is None, content may lie below the noise of 16 bits, as in quiet recordings of 24: where the spectrum
+            shows that this noise is not there.
 
     Returns:
         The band edge, at most the Nyquist frequency, and what made it lower; 0 for silence.
@@ -123,9 +125,9 @@ def find_band_edge(audio: np.ndarray, sampling_rate: int = 48_000, has_16_bits: 
     _, power = long_term_spectrum(audio)
     if power.max() == 0:
         return BandEdge(0.0)
-    edge = _spectral_edge(power, sampling_rate)
-    if not has_16_bits and not _stands_at_rounding(power, edge, sampling_rate):
-        edge = _spectral_edge(power, sampling_rate, least_power=0.0)
+    edge = _spectral_edge(power, sampling_rate, step or STEP_16_BITS)
+    if step is None and not _stands_at_rounding(power, edge, sampling_rate):
+        edge = _spectral_edge(power, sampling_rate, step=0.0)
     copy = find_copy(audio, edge, sampling_rate)
     old_rate = find_images(audio, sampling_rate, edge)
     # Images repeat what lies lower, too, from somewhere on; a coder's copy begins where its own band ends.
@@ -168,11 +170,6 @@ def _edge_below_images(power: np.ndarray, axis: float, sampling_rate: int) -> fl
     return _spectral_edge(np.where(np.arange(len(power)) < axis_bin, power, 0.0), sampling_rate)
 
 
-def _rounding_power() -> float:
-    """Power in each bin of the noise that rounding to 16 bit makes."""
-    return (2.0**-15) ** 2 / 12 * float((signal.get_window("hann", N_FFT) ** 2).sum())
-
-
 def _stands_at_rounding(power: np.ndarray, edge: float, sampling_rate: int) -> bool:
     """Whether a spectrum falls no lower than the noise of 16-bit rounding above an edge in that noise, or in a wall."""
     below = round(edge * N_FFT / sampling_rate)
@@ -182,27 +179,26 @@ def _stands_at_rounding(power: np.ndarray, edge: float, sampling_rate: int) -> b
         level = np.median(power[below:above])
         if level < max(least, former * 10 ** (-THIRD_WALL_DB / 10)):
             return True
-        if level < _rounding_power() * 10 ** (-NO_ROUNDING_DB / 10):
+        if level < rounding_power(STEP_16_BITS, N_FFT) * 10 ** (-NO_ROUNDING_DB / 10):
             return False
         below, former = above, level
     return True
 
 
-def _spectral_edge(power: np.ndarray, sampling_rate: int, least_power: float | None = None) -> float:
+def _spectral_edge(power: np.ndarray, sampling_rate: int, step: float = STEP_16_BITS) -> float:
     """Where the content of a long-term spectrum ends, in Hz.
 
     Args:
         power: The spectrum.
         sampling_rate: Rate of the clip in Hz.
-        least_power: What is lower is no content; None is what rounding to 16 bit makes.
+        step: What is lower than the noise of rounding to it is no content.
     """
     bin_hz = sampling_rate / N_FFT
     threshold = power.max() * 10 ** (-DYNAMIC_RANGE_DB / 10)
-    if least_power is None:
-        least_power = _rounding_power() * 10 ** (ROUNDING_MARGIN_DB / 10)
-    # A clip that lies below it altogether was never rounded to 16 bit.
-    if power.max() > least_power:
-        threshold = max(threshold, least_power)
+    rounding_threshold = rounding_power(step, N_FFT) * 10 ** (ROUNDING_MARGIN_DB / 10)
+    # A clip that lies below it altogether was never rounded so.
+    if power.max() > rounding_threshold:
+        threshold = max(threshold, rounding_threshold)
     present = power > threshold
     smoothed = ndimage.uniform_filter1d(np.where(present, power, 0.0), round(SMOOTHING_HZ / bin_hz))
     level_db = 10 * np.log10(np.maximum(smoothed, 0.01 * threshold))

@@ -4,6 +4,7 @@ import numpy as np
 from scipy import ndimage
 
 from audiosr_pipeline.dsp.cutoff import N_FFT, long_term_spectrum
+from audiosr_pipeline.dsp.rounding import is_whole
 
 # Steps of 8 and of 16 bits; those of 24 are below what counts as silence.
 STEPS = (2.0**-7, 2.0**-15)
@@ -48,9 +49,3 @@ def _is_shaped(spectrum: np.ndarray, span: float) -> bool:
     if span <= QUIET_STEPS and np.quantile(spectrum, SHARE) <= 1:
         return bool(spectrum.max() <= 10 ** (RISE_DB / 10))
     return bool(spectrum[: round(SHARE * len(spectrum))].max() <= 1)
-
-
-def is_whole(audio: np.ndarray, step: float) -> bool:
-    """Whether all samples of one channel or more are whole steps of a sample format, such as 2^-15 of 16 bits."""
-    steps = audio / np.float32(step)
-    return bool((steps == np.rint(steps)).all())

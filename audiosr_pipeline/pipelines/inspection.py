@@ -5,8 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from audiosr_pipeline.dsp.cutoff import BandEdge, find_band_edge
-from audiosr_pipeline.dsp.dither import is_dither, is_whole
+from audiosr_pipeline.dsp.dither import is_dither
 from audiosr_pipeline.dsp.lossy import hole_share
+from audiosr_pipeline.dsp.rounding import rounding_step
 from audiosr_pipeline.dsp.silence import SILENCE_LEVEL
 from audiosr_pipeline.pipelines.inputs import Clip
 
@@ -61,8 +62,7 @@ def inspect_clip(
         return Inspection(float(cutoff_freq), float(cutoff_freq), "enhanced", "cutoff_freq was given", tuple(notes))
     nyquist = min(clip.sampling_rate, 48_000) / 2
     # A clip of a few milliseconds has a spectrum too coarse to end where its rate does.
-    # Asked of the clip as it came, channel by channel, to hold no copy of a long recording.
-    found = find_band_edge(audio, has_16_bits=all(is_whole(channel, 2.0**-15) for channel in clip.audio))
+    found = find_band_edge(audio, step=rounding_step(clip.audio))
     band_edge = min(found.frequency, nyquist)
     # Not the paper's roll-off (`find_cutoff`): in dark clips it lies octaves lower, and the model would make anew what
     # the input has up to its band edge, arriving there at another level. In training too, the band ends at the cutoff.

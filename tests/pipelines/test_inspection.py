@@ -202,6 +202,19 @@ def test_a_quiet_clip_of_more_than_16_bits_keeps_its_highs(level_db):
     assert found.bandwidth == pytest.approx(15_500, abs=500)
 
 
+@pytest.mark.parametrize("gain_db", [-4, -12, -30])
+def test_rounding_noise_of_16_bits_that_was_turned_down_is_no_content(gain_db):
+    """A dark recording of 16 bits whose level was lowered in an editor that writes 24: as before, it ends at 3 kHz."""
+    audio = 0.01 * noise(2.0, 44_100, tilt_db=-12)
+    rounded = np.round(audio * 2**15) / np.float32(2**15)
+    stored = np.round(10 ** (gain_db / 20) * rounded * 2**23) / np.float32(2**23)
+    edges = [
+        inspect_clip(Clip(clip, 44_100, is_flat=False), resample(clip, 44_100, 48_000)).bandwidth
+        for clip in (rounded, stored)
+    ]
+    assert edges[0] < 5_000 and edges[1] == pytest.approx(edges[0], abs=50)
+
+
 def test_highs_that_are_the_rounding_noise_of_16_bits_are_no_content_in_a_float_file_either():
     audio = 0.01 * band_limited(noise(2.0, 32_000, tilt_db=-6), 6_000, 32_000)
     stored = resample(np.round(audio * 2**15) / np.float32(2**15), 32_000, 24_000)
