@@ -5,6 +5,7 @@ import json
 import logging
 import os
 import pickle
+import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -237,6 +238,22 @@ def test_what_is_unknown_is_named():
 
 
 # What isn't taken for one
+
+
+@pytest.mark.parametrize("dtype", [torch.int8, torch.uint8, torch.bool, torch.float8_e4m3fn, torch.complex64])
+@pytest.mark.parametrize("key", [f"{UNET}out.2.weight", f"{CONDITION}encoder.conv_in.weight", "scale_factor"])
+def test_tensors_that_are_no_floats_are_refused_by_name(dtype, key):
+    checkpoint = blank_checkpoint(is_narrow=True)
+    checkpoint[key] = torch.ones(checkpoint[key].shape).to(dtype)
+    name = str(dtype).removeprefix("torch.")
+    with pytest.raises(ValueError, match=rf"{re.escape(key)} is {name}.*float16, bfloat16, float32, float64"):
+        convert_checkpoint(saved(checkpoint))
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64])
+def test_floats_of_other_precisions_are_taken(dtype):
+    components, _ = convert_checkpoint(saved({k: v.to(dtype) for k, v in blank_checkpoint(is_narrow=True).items()}))
+    assert components["unet"].dtype == torch.float32
 
 
 @pytest.mark.parametrize(

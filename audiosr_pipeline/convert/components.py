@@ -43,6 +43,8 @@ UNUSED = (
 UNKNOWN = "unknown"
 # The stored schedule is the formula in single precision.
 SCHEDULE_TOLERANCE = 1e-5
+# Quantised weights are numbers without their scales, which such a file has under other names or not at all.
+DTYPES = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 NUM_SHOWN = 6
 
 
@@ -61,11 +63,12 @@ def convert_checkpoint(path: str | Path, dtype: torch.dtype = torch.float32) -> 
 
     Raises:
         OSError: If the file can't be read.
-        ValueError: If it isn't such a checkpoint; the message names the keys that are missing, unknown or of another
-            shape.
+        ValueError: If it isn't such a checkpoint; the message names the keys that are missing, unknown, of another
+            shape or no floats.
     """
     tensors = read_tensors(path)
     _check_groups(path, tensors)
+    _check_dtypes(path, tensors)
     widths = {part: _width(path, key, tensors.get(key)) for part, (key, _) in WIDTHS.items()}
     scale_factor = _scale_factor(path, tensors.get(SCALE_FACTOR))
     networks = _networks(widths, scale_factor)
@@ -151,6 +154,26 @@ def _check_keys(
             f"{'; '.join(problems[:NUM_SHOWN])}{more}. Expected is the official structure at "
             f"the file's own widths: {found}."
         )
+
+
+def _check_dtypes(path: str | Path, tensors: dict[str, Tensor]) -> None:
+    """Raises ValueError if tensors that the components need hold anything but floats of 16 bits or more."""
+    others = [
+        f"{key} is {_dtype_name(tensor.dtype)}"
+        for key, tensor in tensors.items()
+        if tensor.dtype not in DTYPES and key.startswith((UNET, VAE, CONDITION, SCALE_FACTOR, SCHEDULE))
+    ]
+    if others:
+        more = f"; and {len(others) - NUM_SHOWN} more" if len(others) > NUM_SHOWN else ""
+        raise ValueError(
+            f"{path}: {'; '.join(others[:NUM_SHOWN])}{more}. Accepted are {', '.join(map(_dtype_name, DTYPES))}: pass "
+            "the checkpoint as it was before it was quantised."
+        )
+
+
+def _dtype_name(dtype: torch.dtype) -> str:
+    """Without "torch."."""
+    return str(dtype).removeprefix("torch.")
 
 
 def _width(path: str | Path, key: str, tensor: Tensor | None) -> int:

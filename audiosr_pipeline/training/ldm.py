@@ -1,5 +1,7 @@
 """Trains the latent diffusion model: v-prediction on a cosine schedule with zero terminal SNR (paper, section 3.2)."""
 
+from pathlib import Path
+
 import torch
 from diffusers import AudioLDM2UNet2DConditionModel, DDIMScheduler
 from diffusers.utils.torch_utils import randn_tensor
@@ -13,9 +15,9 @@ from audiosr_pipeline.training.cliff import continue_band
 from audiosr_pipeline.training.dataset import crop_generators, find_recordings, training_crops
 from audiosr_pipeline.training.degrade import DegradationShares
 from audiosr_pipeline.training.loop import Batch, launch, train
-from audiosr_pipeline.training.parts import load_part
+from audiosr_pipeline.training.parts import fingerprint, load_part, read_trained_with
 from audiosr_pipeline.training.settings import LDMSettings
-from audiosr_pipeline.training.vae import encode, load_autoencoder
+from audiosr_pipeline.training.vae import Autoencoder, encode, load_autoencoder
 
 TIMESTEP_BIAS = 0.6
 # Multiples of it, without their whole part, fill the unit interval evenly, however many there are.
@@ -74,12 +76,14 @@ def train_ldm(settings: LDMSettings) -> None:
     """Trains the UNet to denoise the latent of the truth, given the latent of the low-passed input.
 
     Raises:
-        As `train` and `find_recordings`.
+        As `train` and `find_recordings`; ValueError if the weights to start from were trained with another autoencoder.
     """
     accelerator = launch(settings)
     recordings, held_out = find_recordings(settings.data, settings.licences)
     feature_extractor = MelFeatureExtractor()
     vae = load_autoencoder(settings.vae).to(accelerator.device).eval().requires_grad_(False)
+    if settings.initial:
+        _check_initial(settings, vae)
     scheduler = build_scheduler()
     unet = _start(settings, vae.config.latent_channels).to(memory_format=torch.channels_last).train()
     num_timesteps = scheduler.config.num_train_timesteps
@@ -140,3 +144,24 @@ def _start(settings: LDMSettings, latent_channels: int) -> AudioLDM2UNet2DCondit
     if settings.initial:
         return load_part(AudioLDM2UNet2DConditionModel, settings.initial)
     return build_official_unet(settings.official_width) if settings.official_width else build_unet(latent_channels)
+
+
+def _check_initial(settings: LDMSettings, vae: Autoencoder) -> None:
+    """Raises ValueError if the weights to start from are known to belong to another autoencoder.
+
+    A run's `best/` says which it was trained with; in a pipeline's folder it is the one beside it.
+    """
+    initial = Path(settings.initial)
+    trained_with, beside = read_trained_with(initial), initial.absolute().parent / "vae"
+    if trained_with is not None:
+        expected, source = trained_with.get("vae"), ""
+    elif beside.with_name("model_index.json").is_file() and beside.is_dir():
+        expected, source = fingerprint(load_autoencoder(beside)), f", {beside}"
+    else:
+        return
+    if expected != (own := fingerprint(vae)):
+        raise ValueError(
+            f"initial={initial} was trained with another autoencoder (SHA-256 {str(expected)[:12]}{source}) than "
+            f"vae={settings.vae} ({own[:12]}), whose latents mean something else: pass the one that it was trained "
+            "with, or start without initial."
+        )

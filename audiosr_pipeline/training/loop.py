@@ -102,8 +102,8 @@ def train(
             what is exported says which they were.
 
     Raises:
-        ValueError: If the run in `settings.output` has other settings or builds on other networks, no state of it is
-            whole, or another process is at it.
+        ValueError: If the run in `settings.output` has other settings, more steps or builds on other networks, no state
+            of it is whole, or another process is at it.
         FloatingPointError: If a loss is no finite number.
         OSError: If something can't be written.
     """
@@ -165,6 +165,11 @@ class _Run:
         self.held_out = zlib.crc32(repr([(each.path.name, each.duration_s) for each in held_out]).encode())
         self.bound = {name: value for name, value in asdict(settings).items() if name not in MAY_CHANGE}
         is_resumed = self._restore()
+        if self.step > settings.num_steps:
+            raise ValueError(
+                f"num_steps={settings.num_steps}, but the run in {self.output} has made {self.step} steps: pass that "
+                "or more to go on with it, or name another output."
+            )
         # Fails here, with its own message, if nothing can be drawn, and not inside a worker.
         dataset[0]
         share = settings.batch_size // (accelerator.num_processes * settings.accumulation_steps)
@@ -200,7 +205,7 @@ class _Run:
         """Takes over the state of an earlier run in the folder, and says whether there was one."""
         state = load_state(self.output, self.device)
         if state is not None:
-            _check_settings(self.output, state.get("settings"), self.bound)
+            _check_settings(self.output, state.get("settings"), self.bound, self.settings.num_steps)
             # Those of earlier versions don't say.
             begun_with = state.get("builds_on", self.fingerprints)
             if other := sorted(name for name, own in self.fingerprints.items() if begun_with.get(name) != own):
@@ -300,8 +305,11 @@ class _Run:
         self.accelerator.wait_for_everyone()
 
 
-def _check_settings(output: Path, begun: dict[str, Any] | None, bound: dict[str, Any]) -> None:
-    """Raises ValueError if a run has other settings than it was begun with; those in its state count."""
+def _check_settings(output: Path, begun: dict[str, Any] | None, bound: dict[str, Any], num_steps: int) -> None:
+    """Raises ValueError if a run has other settings than it was begun with; those in its state count.
+
+    Says so if it is to end at another step, which alone of what may change alters what it does.
+    """
     try:
         written = load_settings(output)
     except ValueError as error:
@@ -310,6 +318,10 @@ def _check_settings(output: Path, begun: dict[str, Any] | None, bound: dict[str,
         logger.warning("%s; it is written anew, as the state holds the settings too", error)
     else:
         begun = written if begun is None else begun
+        if (former := written.get("num_steps")) != num_steps:
+            logger.warning(
+                "%s: num_steps=%d (was %s): from here on the learning rate falls until then", output, num_steps, former
+            )
     # As they are after a turn through JSON, which has no tuples.
     begun, wanted = json.loads(json.dumps([begun, bound]))
     different = [

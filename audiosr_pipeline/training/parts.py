@@ -56,16 +56,30 @@ def check_trained_with(folder: str | Path, **networks: nn.Module) -> None:
         folder: Of the part.
         **networks: By their names in the note.
     """
-    file = Path(folder) / TRAINED_WITH
-    if not file.is_file():
+    trained_with = read_trained_with(folder)
+    if trained_with is None:
         return
-    try:
-        trained_with = json.loads(file.read_text(encoding="utf-8"))
-        other = [name for name, network in networks.items() if trained_with.get(name) != fingerprint(network)]
-    except (ValueError, AttributeError) as error:
-        raise ValueError(f"{file} is damaged: {error}.") from error
+    other = [name for name, network in networks.items() if trained_with.get(name) != fingerprint(network)]
     if other:
         raise ValueError(
             f"{folder} was trained with another {' and '.join(other)} than the one that is to go with it: pass that "
             "one, or train it anew."
         )
+
+
+def read_trained_with(folder: str | Path) -> dict[str, Any] | None:
+    """The fingerprints of what the part in a folder was trained with, by name; None if it has no such note.
+
+    Raises:
+        ValueError: If the note is damaged.
+    """
+    file = Path(folder) / TRAINED_WITH
+    if not file.is_file():
+        return None
+    try:
+        trained_with = json.loads(file.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ValueError(f"{file} is damaged: {error}.") from error
+    if not isinstance(trained_with, dict):
+        raise ValueError(f"{file} is damaged: it holds a {type(trained_with).__name__}.")
+    return trained_with

@@ -184,6 +184,27 @@ def test_only_a_better_model_is_exported_also_after_a_stop(run_of):
     assert len(more.exported) == 1 and more.state["best"] == 2.0
 
 
+def test_a_run_is_not_told_to_end_before_it_is_where_it_is(run_of):
+    run = run_of(num_steps=4, validation_every=2)
+    run.run()
+    file = Path(run.settings.output) / "settings.json"
+    written = file.read_text()
+    with pytest.raises(ValueError, match=r"num_steps=3, but the run in .* has made 4 steps"):
+        run_of(num_steps=3, validation_every=2).run()
+    assert file.read_text() == written
+
+
+@pytest.mark.parametrize("num_steps", [6, 12])
+def test_another_end_of_a_run_is_said(run_of, caplog, num_steps):
+    """With it the learning rate falls faster or slower."""
+    run = run_of(num_steps=9, validation_every=4)
+    run.training[7] = -1
+    with pytest.raises(KeyboardInterrupt):
+        run.run()
+    run_of(num_steps=num_steps, validation_every=4).run()
+    assert f"num_steps={num_steps} (was 9)" in caplog.text
+
+
 def test_a_best_model_that_is_gone_is_not_gone_unsaid(run_of, caplog):
     run = run_of(num_steps=2, validation_every=1)
     run.run()

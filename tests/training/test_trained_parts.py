@@ -7,7 +7,7 @@ import torch
 from diffusers import AudioLDM2UNet2DConditionModel, AutoencoderDC
 from safetensors.torch import load_file, save_file
 
-from audiosr_pipeline.training.ldm import LDMSettings, train_ldm
+from audiosr_pipeline.training.ldm import LDMSettings, _check_initial, train_ldm
 from audiosr_pipeline.training.parts import (
     TRAINED_WITH,
     check_trained_with,
@@ -66,6 +66,40 @@ def test_a_file_with_nan_is_refused(tiny_pipeline, tmp_path):
     unet.save_pretrained(tmp_path)
     with pytest.raises(ValueError, match="conv_out.bias holds NaN"):
         load_part(AudioLDM2UNet2DConditionModel, tmp_path)
+
+
+@pytest.mark.parametrize("is_known_by", ["a note", "its pipeline"])
+def test_training_starts_from_weights_with_their_own_autoencoder_alone(tiny_pipeline, tmp_path, is_known_by):
+    tiny_pipeline.save_pretrained(tmp_path / "pipeline")
+    initial = tmp_path / "pipeline/unet"
+    if is_known_by == "a note":
+        tiny_pipeline.unet.save_pretrained(initial := tmp_path / "best")
+        write_trained_with(initial, {"vae": fingerprint(tiny_pipeline.vae)})
+    other = copy.deepcopy(tiny_pipeline.vae)
+    other.register_to_config(scaling_factor=0.3)
+    settings = LDMSettings(data=(), vae=str(tmp_path / "other"), initial=str(initial))
+    _check_initial(settings, tiny_pipeline.vae)
+    with pytest.raises(ValueError, match=rf"initial={initial} .*another autoencoder .*{fingerprint(other)[:12]}"):
+        _check_initial(settings, other)
+
+
+def test_training_from_weights_for_another_autoencoder_is_refused(tiny_pipeline, manifest, tmp_path):
+    tiny_pipeline.unet.save_pretrained(tmp_path / "unet")
+    write_trained_with(tmp_path / "unet", {"vae": 64 * "0"})
+    tiny_pipeline.vae.save_pretrained(tmp_path / "vae")
+    settings = LDMSettings(
+        data=(str(manifest),),
+        output=str(tmp_path / "run"),
+        vae=str(tmp_path / "vae"),
+        initial=str(tmp_path / "unet"),
+        num_steps=1,
+        batch_size=2,
+        crop_s=0.32,
+        num_workers=0,
+    )
+    with pytest.raises(ValueError, match="another autoencoder"):
+        train_ldm(settings)
+    assert not (tmp_path / "run").exists()
 
 
 def test_training_goes_on_with_the_autoencoder_that_it_was_begun_with_alone(tiny_pipeline, manifest, tmp_path):
