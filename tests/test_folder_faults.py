@@ -15,7 +15,7 @@ from audiosr_pipeline.audio_io import AudioFileError, write_audio
 from audiosr_pipeline.cli import convert
 from audiosr_pipeline.models.feature_extractor import MelFeatureExtractor
 from audiosr_pipeline.models.vocoder import ISTFTVocoder
-from audiosr_pipeline.study import build
+from audiosr_pipeline.study import build, builder
 from audiosr_pipeline.study.build import StudySettings, build_study
 from audiosr_pipeline.study.export import export_listen_and_rate, export_p808
 from audiosr_pipeline.study.items import FolderSet
@@ -82,8 +82,9 @@ def study(tiny_pipeline, tmp_path, monkeypatch) -> Callable[..., object]:
     opened = functools.cache(lambda item_set, *arguments: functools.cache(open_set(item_set, *arguments)))
     open_set = FolderSet.open
     monkeypatch.setattr(FolderSet, "open", opened)
-    monkeypatch.setattr(build, "software", functools.cache(build.software))
-    monkeypatch.setattr(build.AudioSRPipeline, "from_pretrained", lambda checkpoint: tiny_pipeline)
+    for module in (build, builder):
+        monkeypatch.setattr(module, "software", functools.cache(build.software))
+    monkeypatch.setattr(builder.AudioSRPipeline, "from_pretrained", lambda checkpoint: tiny_pipeline)
     save_clips(tmp_path / "in", 2)
 
     def study(output: Path, num_items: int, num_training: int = 0) -> None:
@@ -115,7 +116,7 @@ def test_a_study_is_not_built_without_what_cannot_be_written(study, tmp_path, mo
             raise AudioFileError(path, "can't be written: no space left on device")
         write_audio(path, *arguments)
 
-    monkeypatch.setattr(build, "write_audio", write_audio_once_not)
+    monkeypatch.setattr(builder, "write_audio", write_audio_once_not)
     with pytest.raises(OSError, match="no space left"):
         study(tmp_path / "study", 2)
     assert not (tmp_path / "study").exists()

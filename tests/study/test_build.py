@@ -10,7 +10,7 @@ import pytest
 from scipy.special import logit
 
 from audiosr_pipeline.audio_io import read_audio, write_audio
-from audiosr_pipeline.study import build
+from audiosr_pipeline.study import builder
 from audiosr_pipeline.study.answers import read_key
 from audiosr_pipeline.study.build import StudySettings, build_study, rebuild_study
 from audiosr_pipeline.study.items import FolderSet, PromptSet
@@ -27,7 +27,7 @@ SETTINGS = StudySettings(device="cpu", num_inference_steps=1, num_forms=2, num_c
 def tiny_audiosr(tiny_pipeline):
     """Instead of loading a model."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(build.AudioSRPipeline, "from_pretrained", lambda checkpoint: tiny_pipeline)
+        patch.setattr(builder.AudioSRPipeline, "from_pretrained", lambda checkpoint: tiny_pipeline)
         yield
 
 
@@ -279,7 +279,7 @@ def test_nothing_is_left_of_a_study_that_fails_at_its_end(tmp_path, sources, mon
     def fail(*arguments):
         raise OSError("disk full")
 
-    monkeypatch.setattr(build, "write_page", fail)
+    monkeypatch.setattr(builder, "write_page", fail)
     with pytest.raises(OSError, match="disk full"):
         build_study(tmp_path / "deeper/study", [FolderSet("x", sources / "beta", 1)], settings=SETTINGS)
     assert list((tmp_path / "deeper").iterdir()) == []
@@ -354,7 +354,7 @@ def test_arguments_that_can_not_be_are_told_before_anything_runs(
     def load(checkpoint):
         raise AssertionError("the model was loaded")
 
-    monkeypatch.setattr(build.AudioSRPipeline, "from_pretrained", load)
+    monkeypatch.setattr(builder.AudioSRPipeline, "from_pretrained", load)
     sets = [FolderSet(name, sources / "beta", arguments.get("num_items")) for name in arguments.get("sets", ["alpha"])]
     systems = {name: sources / folder for name, folder in arguments.get("systems", {}).items()}
     with pytest.raises(ValueError, match=message):

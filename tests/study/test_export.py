@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from audiosr_pipeline.audio_io import read_audio
-from audiosr_pipeline.study import build
+from audiosr_pipeline.study import build, builder
 from audiosr_pipeline.study.build import StudySettings, build_study
 from audiosr_pipeline.study.export import export_listen_and_rate, export_p808
 from audiosr_pipeline.study.items import FolderSet
@@ -29,7 +29,7 @@ def study(tiny_pipeline, tmp_path_factory):
         title='"Which" sounds: better?', device="cpu", num_inference_steps=1, num_forms=2, num_checks=1
     )
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(build.AudioSRPipeline, "from_pretrained", lambda checkpoint: tiny_pipeline)
+        patch.setattr(builder.AudioSRPipeline, "from_pretrained", lambda checkpoint: tiny_pipeline)
         manifest = build_study(root / "study", [FolderSet("x", folder, 2)], {"third": folder}, settings)
     return root / "study", manifest
 
