@@ -32,7 +32,7 @@ def perceptual_scores(
         Scores by name; NaN for clips below a second, and where either is digital silence, which neither model knows.
 
     Raises:
-        ImportError: If their packages are missing: `pip install 'audiosr-pipeline[perceptual]'`.
+        ImportError: If their packages are missing; the message says how to install them.
         ValueError: If the waveforms can't be compared, or the rate is another.
     """
     if sampling_rate != SAMPLING_RATE:
@@ -55,7 +55,8 @@ def _models() -> dict[str, Any]:
         import zimtohrli
     except ImportError as error:
         raise ImportError(
-            f"{error.name} is missing, which the perceptual scores need: pip install 'audiosr-pipeline[perceptual]'"
+            f"{error.name} is missing, which the perceptual scores need: run pip install '.[perceptual]' in the folder "
+            "of audiosr-pipeline's repository, or pip install visqol-python zimtohrli"
         ) from error
     api = visqol.VisqolApi()
     api.create(mode="audio")

@@ -391,7 +391,10 @@ def _open_tensorboard(output: Path, step: int) -> Any:
     try:
         from torch.utils.tensorboard import SummaryWriter
     except ImportError:
-        logger.warning("no curves and previews for TensorBoard, which needs: pip install audiosr-pipeline[train]")
+        logger.warning(
+            "no curves and previews for TensorBoard, which is missing: run pip install '.[train]' in the folder of "
+            "audiosr-pipeline's repository, or pip install tensorboard"
+        )
         return None
     return SummaryWriter(output / "tensorboard", purge_step=step + 1)
 

@@ -66,7 +66,7 @@ def test_another_rate_is_an_error():
 def test_what_to_install_is_said(monkeypatch):
     monkeypatch.setitem(sys.modules, "visqol", None)
     perceptual._models.cache_clear()
-    with pytest.raises(ImportError, match=r"pip install 'audiosr-pipeline\[perceptual\]'"):
+    with pytest.raises(ImportError, match=r"pip install '\.\[perceptual\]' in the folder"):
         perceptual_scores(noise(1.0, 48_000, 0), noise(1.0, 48_000, 1))
 
 

@@ -292,7 +292,7 @@ def test_without_tensorboard_the_run_says_how_to_get_it(run_of, monkeypatch, cap
     monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
     run = run_of(num_steps=1)
     run.run()
-    assert "pip install audiosr-pipeline[train]" in caplog.text
+    assert "pip install '.[train]'" in caplog.text
     assert len(run.curve) == 1
 
 
