@@ -65,6 +65,10 @@ def find_cutoff(audio: np.ndarray, sampling_rate: int = 48_000) -> float:
 
     Returns:
         The roll-off in Hz; 0 for silence.
+
+    >>> tone = np.sin(2 * np.pi * 3_000 * np.arange(48_000) / 48_000, dtype=np.float32)
+    >>> round(find_cutoff(tone[None]), -3)
+    3000.0
     """
     magnitude, _ = long_term_spectrum(audio)
     total = np.cumsum(magnitude)

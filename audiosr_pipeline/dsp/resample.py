@@ -5,7 +5,13 @@ import soxr
 
 
 def resampled_length(num_samples: int, sampling_rate: int, target_rate: int) -> int:
-    """Samples of a clip after resampling; halves go to the even number, as Python rounds."""
+    """Samples of a clip after resampling; halves go to the even number, as Python rounds.
+
+    >>> resampled_length(22_051, 22_050, 48_000)
+    48002
+    >>> [resampled_length(num_samples, 2, 1) for num_samples in (1, 3, 5)]
+    [0, 2, 2]
+    """
     return round(num_samples * target_rate / sampling_rate)
 
 

@@ -25,6 +25,9 @@ def split_windows(num_frames: int, window_frames: int, overlap_frames: int) -> l
     """Evenly spaced windows of equal length that cover `num_frames` and overlap by at least `overlap_frames`.
 
     They depend on the clip's length alone. A clip no longer than a window is one window.
+
+    >>> [(window.start, window.stop) for window in split_windows(250, window_frames=100, overlap_frames=16)]
+    [(0, 100), (75, 175), (150, 250)]
     """
     if num_frames <= window_frames:
         return [Window(0, num_frames, None, None)]

@@ -48,6 +48,9 @@ def peak_change_db(estimate: np.ndarray, reference: np.ndarray) -> float:
     Args:
         estimate: Waveforms `(channels, num_samples)`, full scale 1.
         reference: Waveforms of as many channels.
+
+    >>> round(peak_change_db(np.full((1, 10), 0.25), np.full((1, 10), 0.5)), 2)
+    -6.02
     """
     peak, expected = (max(float(np.abs(audio).max()), LEAST_SIGNIFICANT_BIT) for audio in (estimate, reference))
     return 20 * math.log10(peak / expected)

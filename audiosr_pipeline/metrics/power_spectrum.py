@@ -77,7 +77,11 @@ def power_frames(audio: Tensor, n_fft: int, hop_length: int, pad_mode: str = "co
 
 
 def bins_between(f_min: float, f_max: float | None, n_fft: int, sampling_rate: int) -> slice:
-    """The FFT bins whose centre frequency is at least `f_min` and below `f_max`, in Hz; None is up to the last bin."""
+    """The FFT bins whose centre frequency is at least `f_min` and below `f_max`, in Hz; None is up to the last bin.
+
+    >>> bins_between(4_000, 8_000, n_fft=480, sampling_rate=48_000)
+    slice(40, 80, None)
+    """
     num_bins = n_fft // 2 + 1
     # Rounded, so that a frequency that is a bin's own centre is not pushed past it by a last digit.
     first = math.ceil(round(f_min * n_fft / sampling_rate, 6))

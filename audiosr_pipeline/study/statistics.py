@@ -114,6 +114,9 @@ def sign_test(leanings: np.ndarray) -> SignTest:
     Args:
         leanings: Of each unit (an item, or a listener) its votes for one side less those for the other. Units that lean
             to neither are left out of the test, as Dixon and Mood do, and counted.
+
+    >>> sign_test(np.array([3, 1, 2, 1, 4, 2, -1, 0]))
+    SignTest(positive=6, negative=1, tied=1, p_value=0.125)
     """
     signs = np.sign(leanings)
     positive, negative = int((signs > 0).sum()), int((signs < 0).sum())
@@ -127,7 +130,11 @@ def leanings(values: np.ndarray, units: Sequence[str]) -> np.ndarray:
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
-    """P-values that keep the chance of any false finding among them (S. Holm, 1979); NaN counts as no test."""
+    """P-values that keep the chance of any false finding among them (S. Holm, 1979); NaN counts as no test.
+
+    >>> holm([0.01, 0.03, 0.02])
+    [0.03, 0.04, 0.04]
+    """
     adjusted = [math.nan] * len(p_values)
     tested = sorted((p_value, index) for index, p_value in enumerate(p_values) if not math.isnan(p_value))
     largest = 0.0

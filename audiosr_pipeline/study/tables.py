@@ -66,7 +66,11 @@ def rejected_kinds(analysis: Analysis) -> str:
 
 
 def p_text(p_value: float) -> str:
-    """A p-value as text."""
+    """A p-value as text.
+
+    >>> p_text(0.0421), p_text(0.0002)
+    ('p = 0.042', 'p < 0.001')
+    """
     if math.isnan(p_value):
         return "no p-value"
     return "p < 0.001" if p_value < 0.001 else f"p = {p_value:.3f}"
