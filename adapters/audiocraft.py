@@ -1,11 +1,14 @@
 """audiocraft: `(batch, channels, num_samples)`, or that and the tokens; the rate is the model's `sample_rate`."""
 
 from torch import nn
+from typing_extensions import override
 
 from audiosr_pipeline.adapters.adapter import Adapter
 
 
 class AudiocraftAdapter(Adapter):
+    """A model that is no `nn.Module` itself, but holds some."""
+
     package = "audiocraft"
     classes = ("MusicGen", "AudioGen")
     methods = (
@@ -17,6 +20,7 @@ class AudiocraftAdapter(Adapter):
     )
     rates = ("sample_rate",)
 
+    @override
     def networks(self) -> list[nn.Module]:
         # A conditioner keeps its T5 out of sight of `nn.Module`, and so of the language model's `to`.
         conditioners = self.generator.lm.condition_provider.conditioners.values()

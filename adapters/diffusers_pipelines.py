@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 from transformers.generation import GenerationMixin
+from typing_extensions import override
 
 from audiosr_pipeline.adapters.adapter import Adapter, Call
 
@@ -22,6 +23,7 @@ class DiffusersAdapter(Adapter):
 class ModularAdapter(DiffusersAdapter):
     """A modular pipeline: its inputs are those of its blocks, and it returns its state or what `output=` names."""
 
+    @override
     def check_call(self, call: Call) -> None:
         wanted = call.arguments.get("output")
         if wanted is not None and self.attribute not in ([wanted] if isinstance(wanted, str) else wanted):
@@ -31,6 +33,7 @@ class ModularAdapter(DiffusersAdapter):
         unasked = dict.fromkeys(set(self.no_audio) - self.inputs(), True)
         super().check_call(Call(call.method, {**unasked, **values, **call.arguments}))
 
+    @override
     def takes_generator(self, method: Callable[..., Any]) -> bool:
         return "generator" in self.inputs()
 
@@ -40,6 +43,8 @@ class ModularAdapter(DiffusersAdapter):
 
 
 class AudioLDMAdapter(DiffusersAdapter):
+    """`(batch, num_samples)` at the vocoder's rate."""
+
     classes: tuple[str, ...] = ("AudioLDMPipeline",)
     rates = ("vocoder.config.sampling_rate",)
 
@@ -49,6 +54,7 @@ class RankedAdapter(AudioLDMAdapter):
 
     classes = ("AudioLDM2Pipeline", "MusicLDMPipeline")
 
+    @override
     @contextmanager
     def around(self, call: Call) -> Iterator[None]:
         clap, language_model = self.generator.text_encoder, getattr(self.generator, "language_model", None)
@@ -70,6 +76,8 @@ class RankedAdapter(AudioLDMAdapter):
 
 
 class StableAudioAdapter(DiffusersAdapter):
+    """`(batch, channels, num_samples)` at the autoencoder's rate."""
+
     classes = (
         "StableAudioPipeline",
         "StableAudio3Pipeline",
@@ -80,11 +88,15 @@ class StableAudioAdapter(DiffusersAdapter):
 
 
 class AceStepAdapter(DiffusersAdapter):
+    """`(batch, channels, num_samples)` at the autoencoder's rate or, if it tells none, at the pipeline's."""
+
     classes = ("AceStepPipeline",)
     rates = ("vae.config.sampling_rate", "sample_rate")
 
 
 class LongCatAdapter(DiffusersAdapter):
+    """`(batch, channels, num_samples)` at the rate that the pipeline tells."""
+
     classes = ("LongCatAudioDiTPipeline",)
     rates = ("sample_rate",)
 
@@ -105,12 +117,16 @@ class LTX2Adapter(DiffusersAdapter):
 
 
 class LTX2ModularAdapter(ModularAdapter):
+    """Video with sound of a modular pipeline, at the vocoder's output rate."""
+
     classes = ("LTX2ModularPipeline", "EchoModularPipeline")
     rates = ("vocoder.config.output_sampling_rate",)
     attribute = "audio"
 
 
 class Kandinsky6Adapter(DiffusersAdapter):
+    """Video with sound, which is the second of a tuple; users save it with the pipeline's `audio_sample_rate`."""
+
     classes = ("Kandinsky6TI2VAPipeline",)
     rates = ("audio_vae.config.sample_rate", "audio_sample_rate")
     attribute, position = "audio", 1
@@ -128,11 +144,15 @@ class Cosmos3Adapter(DiffusersAdapter):
 
 
 class Cosmos3ModularAdapter(ModularAdapter, Cosmos3Adapter):
+    """Cosmos 3 as a modular pipeline; users save its sound with `sound_sampling_rate`."""
+
     classes = ("Cosmos3OmniModularPipeline",)
     own_rates = ("sound_sampling_rate",)
 
 
 class MiniMaxH3Adapter(ModularAdapter):
+    """Video with sound of a modular pipeline; users save it with `audio_sampling_rate`."""
+
     classes = ("MiniMaxH3ModularPipeline",)
     rates = ("audio_vae.config.sampling_rate",)
     attribute = "audio"
@@ -140,11 +160,15 @@ class MiniMaxH3Adapter(ModularAdapter):
 
 
 class MiniMaxMusic3Adapter(ModularAdapter):
+    """Music of a modular pipeline, at the vocoder's rate."""
+
     classes = ("MiniMaxMusic3ModularPipeline",)
     rates = ("vocoder.config.sampling_rate",)
 
 
 class DanceDiffusionAdapter(DiffusersAdapter):
+    """`(batch, channels, num_samples)` at the UNet's rate."""
+
     classes = ("DanceDiffusionPipeline",)
     rates = ("unet.config.sample_rate",)
 
@@ -156,9 +180,11 @@ class AudioDiffusionAdapter(DiffusersAdapter):
     rates = ("mel.config.sample_rate",)
     position = 1
 
+    @override
     def audio_in(self, output: Any) -> Any:
         return output[1][1] if isinstance(output, tuple) else super().audio_in(output)
 
+    @override
     def with_audio(self, output: Any, audio: Any, sampling_rate: int) -> Any:
         if isinstance(output, tuple):
             return output[0], (sampling_rate, audio)
@@ -174,6 +200,7 @@ class SpectrogramDiffusionAdapter(DiffusersAdapter):
     classes = ("SpectrogramDiffusionPipeline",)
     usual_rate = 16_000
 
+    @override
     @contextmanager
     def around(self, call: Call) -> Iterator[None]:
         with ExitStack() as stack:
@@ -195,6 +222,7 @@ class SilentAdapter(DiffusersAdapter):
         "Kandinsky6SRPipeline",
     )
 
+    @override
     def check(self) -> None:
         raise ValueError(f"{self.name} returns video without audio: there is nothing to take to 48 kHz.")
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 from torch import nn
+from typing_extensions import override
 
 from audiosr_pipeline.adapters import diffusers_pipelines, transformers_models
 from audiosr_pipeline.adapters.adapter import Adapter, Call
@@ -70,6 +71,7 @@ class FunctionAdapter(Adapter):
             self.methods = ("__call__", *names)
         super().__init__(generator, sampling_rate)
 
+    @override
     def check(self) -> None:
         # An object has several rates, as of what it hears: the one passed must be among them.
         told = self.told_rates()
@@ -82,6 +84,7 @@ class FunctionAdapter(Adapter):
                 f"with_super_resolution(generator.{method}, audiosr, sampling_rate={self.passed_rate})."
             )
 
+    @override
     def check_call(self, call: Call) -> None:
         # It may have been changed, or loaded, since.
         self.check()
@@ -98,9 +101,11 @@ class FunctionAdapter(Adapter):
                 told[place] = int(value)
         return told
 
+    @override
     def own_rate(self, call: Call) -> int | None:
         return self.passed_rate if self.told_rates() else None
 
+    @override
     def finish(self, output: Any) -> Any:
         if hasattr(output, "read"):
             if getattr(output, "seekable", lambda: False)():
@@ -112,6 +117,7 @@ class FunctionAdapter(Adapter):
         # Dicts are whole clips, as those of transformers' pipelines.
         return items if items and all(isinstance(item, Mapping) for item in items) else Chunks(items)
 
+    @override
     def load(self, output: Any, call: Call) -> list[Clip]:
         audio = joined(output, self.rate(call))
         clips = load_clips(audio, self.rate(call))
@@ -124,6 +130,7 @@ class FunctionAdapter(Adapter):
             )
         return clips
 
+    @override
     def replace(
         self, output: Any, audios: list[np.ndarray], original: list[np.ndarray], sampling_rate: int, reports: list[Any]
     ) -> Any:
@@ -134,6 +141,7 @@ class FunctionAdapter(Adapter):
         extras = {"sampling_rate": sampling_rate, "original": before, "reports": reports}
         return with_extras(refill(form, audios, sampling_rate, self.passed_rate), extras)
 
+    @override
     def pass_on(self, name: str, result: Any) -> Any:
         # Weights, and what any network has.
         if not self.is_object or hasattr(nn.Module, name):
@@ -153,6 +161,7 @@ class FunctionAdapter(Adapter):
         _warn_of_makers(f"what {self.name}.{name} returned", "it", result, self.passed_rate)
         return result
 
+    @override
     def see(self, name: str, value: Any) -> None:
         if not self.is_object or hasattr(nn.Module, name):
             return

@@ -124,6 +124,7 @@ class SuperResolvedGenerator:
         return self.sampling_rate
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """What a call of the generator returns, with its audio at 48 kHz if calls return audio."""
         if "__call__" in self._adapter.methods:
             return self._generate("__call__", self.generator, args, kwargs)
         return self._adapter.pass_on("__call__", self.generator(*args, **kwargs))

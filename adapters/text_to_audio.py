@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 from torch import nn
+from typing_extensions import override
 
 from audiosr_pipeline.adapters.adapter import Adapter, Call
 from audiosr_pipeline.adapters.diffusers_pipelines import replaced
@@ -36,11 +37,13 @@ class TextToAudioAdapter(Adapter):
     classes = ("TextToAudioPipeline",)
     rates = ("sampling_rate",)
 
+    @override
     def check(self) -> None:
         if (found := BROKEN.get(type(self.generator.model).__name__)) is not None:
             what, remedy = found
             raise ValueError(f"transformers' text-to-audio pipeline returns {what}. Pass the model itself: {remedy}.")
 
+    @override
     def networks(self) -> list[nn.Module]:
         return [part for part in (self.generator.model, self.generator.vocoder) if part is not None]
 
@@ -69,10 +72,12 @@ class TextToAudioAdapter(Adapter):
             finally:
                 hook.remove()
 
+    @override
     def finish(self, output: Any) -> Any:
         # Of texts that come from an iterator, the pipeline returns one.
         return list(output) if isinstance(output, Iterator) else output
 
+    @override
     def load(self, output: Any, call: Call) -> list[Clip]:
         items = output if isinstance(output, list) else [output]
         audios = [item["audio"] for item in items]
@@ -84,6 +89,7 @@ class TextToAudioAdapter(Adapter):
                 raise ValueError("whole numbers, such as token ids or codes, where its audio should be.")
         return load_clips(audios, self.rate(call))
 
+    @override
     def replace(
         self, output: Any, audios: list[np.ndarray], original: list[np.ndarray], sampling_rate: int, reports: list[Any]
     ) -> Any:

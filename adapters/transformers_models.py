@@ -4,6 +4,7 @@ import math
 from typing import Any
 
 from torch import nn
+from typing_extensions import override
 
 from audiosr_pipeline.adapters.adapter import Adapter, Call
 
@@ -16,6 +17,8 @@ class TransformersAdapter(Adapter):
 
 
 class MusicgenAdapter(TransformersAdapter):
+    """A tensor `(batch, channels, num_samples)`, or an object with it as `sequences`."""
+
     classes = ("MusicgenForConditionalGeneration", "MusicgenMelodyForConditionalGeneration")
     rates = ("config.audio_encoder.sampling_rate",)
     attribute = "sequences"
@@ -30,6 +33,8 @@ class BarkAdapter(TransformersAdapter):
 
 
 class VitsAdapter(TransformersAdapter):
+    """Padded to the longest of a batch; the true lengths come with it."""
+
     classes = ("VitsModel",)
     methods = ("__call__", "forward")
     rates = ("config.sampling_rate",)
@@ -45,6 +50,7 @@ class FastSpeech2Adapter(TransformersAdapter):
     usual_rate = 22_050
     attribute, position = "waveform", -1
 
+    @override
     def lengths_in(self, output: Any, call: Call) -> list[int]:
         # Behind each sentence that is shorter than the longest the vocoder synthesises its padding.
         durations = output[-4] if isinstance(output, tuple) else output.duration_outputs
@@ -61,9 +67,11 @@ class SpeechT5Adapter(TransformersAdapter):
     lengths = ("", 1)
     no_audio = {"vocoder": ((None,), "it gives a spectrogram: pass vocoder=, such as a SpeechT5HifiGan")}
 
+    @override
     def own_rate(self, call: Call) -> int | None:
         return getattr(getattr(call.arguments.get("vocoder"), "config", None), "sampling_rate", None)
 
+    @override
     def lengths_in(self, output: Any, call: Call) -> list[int] | None:
         # The second of a tuple may be attentions too.
         is_told = isinstance(output, tuple) and isinstance(output[1], list)
@@ -85,6 +93,8 @@ class SeamlessAdapter(TransformersAdapter):
 
 
 class CsmAdapter(TransformersAdapter):
+    """Audio at the codec's rate with `output_audio=True`, else codes."""
+
     classes = ("CsmForConditionalGeneration",)
     rates = ("config.codec_config.sampling_rate",)
     attribute = "audio"
@@ -92,6 +102,8 @@ class CsmAdapter(TransformersAdapter):
 
 
 class MoshiAdapter(TransformersAdapter):
+    """Text and audio; with `return_audio_waveforms=False` text alone."""
+
     classes = ("MoshiForConditionalGeneration",)
     rates = ("config.sampling_rate",)
     attribute = "audio_sequences"
@@ -117,11 +129,13 @@ class QwenOmniAdapter(TransformersAdapter):
         "return_audio": ((False,), "leave it out"),
     }
 
+    @override
     def check_call(self, call: Call) -> None:
         super().check_call(call)
         if not getattr(self.generator, "has_talker", True):
             raise ValueError(f"{self.name} has no talker, and so gives no audio: call its enable_talker() first.")
 
+    @override
     def audio_in(self, output: Any) -> Any:
         return output[1] if isinstance(output, tuple) else None
 
@@ -134,6 +148,7 @@ class ProcessorAdapter(TransformersAdapter):
     rates = ("feature_extractor.sampling_rate",)
     writers = ("save_audio",)
 
+    @override
     def networks(self) -> list[nn.Module]:
         return [part for part in (getattr(self.generator, "audio_tokenizer", None),) if isinstance(part, nn.Module)]
 
@@ -155,6 +170,7 @@ class CodesAdapter(TransformersAdapter):
         "GradiumPhononTTSForConditionalGeneration",
     )
 
+    @override
     def check(self) -> None:
         is_latent = self.name.startswith(("PocketTTS", "GradiumPhonon"))
         inputs = "**inputs, return_dict_in_generate=True" if is_latent else "**inputs"

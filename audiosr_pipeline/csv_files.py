@@ -51,8 +51,10 @@ def decoded(data: bytes, errors: str = "strict") -> str:
 
 
 def read_csv(path: Path | str, columns: Sequence[str]) -> tuple[list[str], Iterator[tuple[int, dict[str, str]]]]:
-    """Reads a CSV file that a program or a spreadsheet wrote: with or without a byte order mark, separated by commas,
-    semicolons or tabs, whichever its first line has the columns with. Lines without a value are passed over.
+    """Reads a CSV file that a program or a spreadsheet wrote.
+
+    It may have a byte order mark. It is separated by commas, semicolons or tabs, whichever its first line has the
+    columns with. Lines without a value are passed over.
 
     Args:
         path: File in UTF-8 or, with a byte order mark, UTF-16, whose first line names the columns.

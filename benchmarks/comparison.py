@@ -47,6 +47,7 @@ class Comparison:
 
     @property
     def passes(self) -> bool:
+        """Whether the error is within the bound, and the reference finite."""
         return bool(np.isfinite(self.scale)) and self.error <= self.bound
 
 

@@ -240,6 +240,7 @@ def draw_sheet(pipe: AudioSRPipeline, files: list[tuple[str, Path]], path: Path)
 
 
 def main() -> int:
+    """Runs the program with the command line's arguments; returns its exit code."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.generators", description=__doc__.partition("\n")[0])
     parser.add_argument("--data", type=Path, help="folder with `generators` and `paper_demo`")
     parser.add_argument("--forms", action="store_true", help="only the forms of what tiny, random generators return")

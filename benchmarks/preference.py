@@ -50,6 +50,7 @@ def read_ljspeech(path: Path) -> dict[str, str]:
 
 
 def main() -> int:
+    """Runs the program with the command line's arguments; returns its exit code."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.preference", description=__doc__.partition("\n")[0])
     parser.add_argument("--musiccaps", required=True, type=Path, help="MusicCaps' CSV file, with a column caption")
     parser.add_argument("--audiocaps", required=True, type=Path, help="AudioCaps' CSV file, with a column caption")

@@ -54,10 +54,13 @@ class StandIns(MetaPathFinder, Loader):
     """Finds the modules in `STAND_INS`: whatever is imported from them is an empty class."""
 
     def find_spec(self, fullname: str, path: Any = None, target: Any = None) -> ModuleSpec | None:
+        """A spec that this finder loads itself, of the modules in `STAND_INS` and below."""
         is_stood_in_for = any(f"{fullname}.".startswith(f"{name}.") for name in STAND_INS)
         return ModuleSpec(fullname, self, is_package=True) if is_stood_in_for else None
 
     def exec_module(self, module: ModuleType) -> None:
+        """Lets the module make a class of whatever name is asked for."""
+
         def empty_class(name: str) -> type:
             if name.startswith("__"):
                 raise AttributeError(name)

@@ -18,8 +18,10 @@ MOST_NAMES = 8
 
 
 def audio_files(folder: Path | str) -> list[Path]:
-    """The files in a folder and below that are named as audio or video, sorted; hidden ones, and programs in TypeScript
-    that are named as video, are passed over, and links to folders aren't followed."""
+    """The files in a folder and below that are named as audio or video, sorted.
+
+    Hidden ones, and programs in TypeScript that are named as video, are passed over. Links to folders aren't followed.
+    """
     return [path for path in _entries(folder) if path.is_file() and _is_named_as_audio(path)]
 
 

@@ -57,8 +57,12 @@ def missed_tag(file: Window, first: int, end: int) -> int | None:
 
 
 def tagged_length(file: Window, samples_per_frame: int) -> tuple[int | None, bool]:
-    """The number of samples by the tag of an MP3 file, without delay and padding, None if it has no such tag; and
-    whether what follows them is no more MP3, but padding or the like."""
+    """What the tag of an MP3 file says of its length.
+
+    Returns:
+        The number of samples without delay and padding, None if there is no such tag; and whether what follows them is
+        no more MP3, but padding or the like.
+    """
     tag = find_length_tag(file, 0)
     if tag is None or tag.num_frames is None:
         return None, False

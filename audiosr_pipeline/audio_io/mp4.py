@@ -80,14 +80,16 @@ def find_edit(file: Window, track_id: int) -> Edit | None:
 
 
 def fragments_duration(file: Window, track_id: int) -> Fraction | None:
-    """How many seconds the fragments of a track should come to by the file's header, with the coder's delay; None if it
-    has none, or its header doesn't say it.
+    """How many seconds the fragments of a track should come to by the file's header, with the coder's delay.
 
     FFmpeg adds up those that are there.
 
     Args:
         file: The file.
         track_id: The track's number in it.
+
+    Returns:
+        The seconds; None if the file has no fragments, or its header doesn't say it.
     """
     boxes = list(_boxes(file, 0, file.seek(0, os.SEEK_END)))
     movie = next(((start, end) for name, start, end in boxes if name == b"moov"), None)

@@ -33,15 +33,18 @@ class Window:
         self._position = self._origin
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        """Goes to a byte of the view, not before its first one, and returns where it is."""
         base = {os.SEEK_SET: self._origin, os.SEEK_CUR: self._position, os.SEEK_END: self._end}[whence]
         # Damaged files make decoders seek to anywhere; their callbacks have no way to say that it failed.
         self._position = max(self._origin, base + offset)
         return self.tell()
 
     def tell(self) -> int:
+        """The next byte to be read, counted from the view's first."""
         return self._position - self._origin
 
     def read(self, size: int = -1) -> bytes:
+        """The next bytes, `size` of them at most; without it all that are left."""
         available = max(0, self._end - self._position)
         size = available if size < 0 else min(size, available)
         in_prefix = self._prefix[self.tell() :][:size]
@@ -61,6 +64,7 @@ class Window:
         return data
 
     def readinto(self, buffer: memoryview) -> int:
+        """Fills a buffer with the next bytes, and returns how many there were."""
         data = self.read(len(buffer))
         buffer[: len(data)] = data
         return len(data)

@@ -49,8 +49,11 @@ def part_folder(parent: Path | None) -> Iterator[Path]:
 
 
 def remove_left_parts(parent: Path, names: Collection[str]) -> None:
-    """Removes what killed processes left in a folder: part folders that no process has locked, and parts of files of
-    these names, of processes that don't run here any more. What can't be locked on this file system is left."""
+    """Removes what killed processes left in a folder.
+
+    These are part folders that no process has locked, and parts of files of these names, of processes that don't run
+    here any more. What can't be locked on this file system is left.
+    """
     with suppress(OSError):
         for path in list(parent.iterdir()):
             if path.name.startswith(PREFIX) and path.name.endswith(SUFFIX):

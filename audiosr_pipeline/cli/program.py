@@ -22,6 +22,7 @@ class Parser(argparse.ArgumentParser):
     """Answers bad usage with one line instead of the whole usage."""
 
     def error(self, message: str) -> NoReturn:
+        """Raises UsageError, where argparse prints the usage and exits."""
         raise UsageError(f"{message} ({self.prog} --help says more)")
 
     def print_help(self, file: Any = None) -> None:

@@ -13,7 +13,10 @@ EPS = 1e-12
 
 
 def ssr_eval_difference(estimate: Tensor, reference: Tensor) -> Tensor:
-    # S^2 / (S_hat + eps)^2 + eps, with S the magnitude: asymmetric, and -12 wherever the reference is zero.
+    """The difference of two log spectra as `ssr_eval` has it.
+
+    ``log10(S^2 / (S_hat + eps)^2 + eps)`` with S the magnitude: asymmetric, and -12 wherever the reference is zero.
+    """
     return torch.log10(reference / (estimate.sqrt() + EPS).square() + EPS)
 
 

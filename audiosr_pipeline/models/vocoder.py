@@ -131,6 +131,7 @@ class ConvNeXtBlock(nn.Module):
         self.scale = nn.Parameter(torch.full((hidden_size,), 1 / num_layers))
 
     def forward(self, hidden: Tensor) -> Tensor:
+        """The block's output, shaped as its input."""
         update = self.norm(self.depthwise(hidden.mT).mT)
         update = self.project(nn.functional.gelu(self.expand(update)))
         return hidden + self.scale * update

@@ -52,8 +52,10 @@ class LoadablePipeline(DiffusionPipeline):
 
     @classmethod
     def from_pretrained(cls, pretrained_model_name_or_path: str | Path, **kwargs: Any) -> Self:
-        """Loads a pipeline: from a folder if there is one of that name, else a model that ships with the package
-        ("audiosr-mini", "audiosr-mini-speech"), else from the Hub. Arguments as `DiffusionPipeline.from_pretrained`.
+        """Loads a pipeline; arguments as `DiffusionPipeline.from_pretrained`.
+
+        It comes from a folder if there is one of that name, else from the package if a model of that name ships with it
+        ("audiosr-mini", "audiosr-mini-speech"), else from the Hub.
 
         Raises:
             ValueError: If a network's file lacks tensors, holds unknown ones, or such as are NaN or infinite, or of

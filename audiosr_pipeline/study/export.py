@@ -59,14 +59,14 @@ def export_listen_and_rate(study: Path | str, output: Path | str) -> list[Path]:
 
 
 def export_p808(study: Path | str, output: Path | str, base_url: str) -> list[Path]:
-    """Writes a study for the comparison category rating (CCR) of Microsoft's P.808 toolkit
-    (https://github.com/microsoft/P.808).
+    """Writes a study for the comparison category rating (CCR) of Microsoft's P.808 toolkit.
 
-    As its `docs/prep_dcr_ccr.md` documents it: `rating_clips.csv` with the columns `rating_clips` and `references`, and
-    `training_clips.csv` with `training_clips` and `training_references`, all of them addresses of WAV files. From -3 to
-    3, the toolkit reports how much better a rating clip is than its reference, under the file name of the rating clip:
-    a blinded one, which `key.csv` resolves. References are originals; those of further systems are AudioSR's. It makes
-    its own trapping questions, of references, and takes no gold clips for CCR.
+    The toolkit is https://github.com/microsoft/P.808. As its `docs/prep_dcr_ccr.md` documents it: `rating_clips.csv`
+    with the columns `rating_clips` and `references`, and `training_clips.csv` with `training_clips` and
+    `training_references`, all of them addresses of WAV files. From -3 to 3, the toolkit reports how much better a
+    rating clip is than its reference, under the file name of the rating clip: a blinded one, which `key.csv`
+    resolves. References are originals; those of further systems are AudioSR's. It makes its own trapping questions,
+    of references, and takes no gold clips for CCR.
 
     Args:
         study: Folder that `build_study` wrote.

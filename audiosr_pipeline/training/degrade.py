@@ -35,8 +35,10 @@ class DegradationShares:
 
 @dataclass(frozen=True)
 class DegradationSettings:
-    """What one crop suffers, None being nothing: see `cut_shelf` and `punch_holes` for the two frequencies in Hz,
-    `resample_and_back` for the resampler and `quantise` for the bits.
+    """What one crop suffers, None being nothing.
+
+    See `cut_shelf` and `punch_holes` for the two frequencies in Hz, `resample_and_back` for the resampler and
+    `quantise` for the bits.
     """
 
     shelf_freq: float | None = None

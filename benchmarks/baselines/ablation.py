@@ -32,6 +32,7 @@ class Seeded:
     def __call__(
         self, audio: Mapping[str, Any], sampling_rate: int | None = None, generator: torch.Generator | None = None
     ) -> Any:
+        """What the system makes of an entry, by a generator of the entry's own seed."""
         name = audio["name"]
         self._last = name, self.system(audio, generator=torch.Generator().manual_seed(self.seeds[name]))
         return self._last[1]
@@ -56,6 +57,7 @@ class AnotherCondition:
         self.pipe, self.others = pipe, others
 
     def __call__(self, audio: Mapping[str, Any], generator: torch.Generator) -> Output:
+        """What is made of an entry with the other entry's mel spectrogram."""
         return Output([self.enhance(audio, self.others[audio["name"]].read(), generator)])
 
     def enhance(self, item: Mapping[str, Any], other: Mapping[str, Any], generator: torch.Generator) -> np.ndarray:

@@ -47,6 +47,7 @@ class ShapedNoise:
     def __call__(
         self, audio: Mapping[str, Any], sampling_rate: int | None = None, generator: torch.Generator | None = None
     ) -> Output:
+        """An entry at 48 kHz with noise above its `cutoff_freq`; the generator's seed decides the noise."""
         resampled = resample(audio["audio"], audio["sampling_rate"], SAMPLING_RATE)
         seed = None if generator is None else generator.initial_seed()
         return Output([self.add_noise(resampled, audio["cutoff_freq"], seed)])

@@ -83,6 +83,13 @@ class BidirectionalLayer(nn.Module):
         self.project = nn.Conv1d(width, 2 * width, kernel_size=1)
 
     def forward(self, hidden: Tensor, condition: Tensor, embedding: Tensor) -> tuple[Tensor, Tensor]:
+        """The next layer's input and this one's part of the output, both `(rows, width, num_samples)`.
+
+        Args:
+            hidden: Same shape.
+            condition: Same shape, of the low-passed waveform.
+            embedding: Of the noise level, `(rows, embedding_size)`.
+        """
         update = self.dilated(hidden + self.embedding_in(embedding)[:, :, None]) + self.dilated_condition(condition)
         gate, content = update.chunk(2, dim=1)
         residual, skip = self.project(gate.sigmoid() * content.tanh()).chunk(2, dim=1)

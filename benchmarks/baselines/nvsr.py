@@ -109,6 +109,7 @@ class ResidualBlock(nn.Module):
         self.shortcut = nn.Identity() if equal else nn.Conv2d(in_channels, out_channels, kernel_size=1)
 
     def forward(self, hidden: Tensor) -> Tensor:
+        """`(rows, in_channels, num_frames, num_bins)` to the same with `out_channels`."""
         return self.shortcut(hidden) + self.layers(hidden)
 
 

@@ -19,6 +19,7 @@ from diffusers import ModelMixin
 from diffusers.utils.torch_utils import randn_tensor
 from torch import Tensor, nn
 from torch.nn.functional import interpolate
+from typing_extensions import override
 
 from audiosr_pipeline import AudioSRPipeline
 from audiosr_pipeline.dsp.low_band import num_low_mels, replace_low_mel
@@ -64,6 +65,7 @@ class ClipSystem(ABC):
     def __call__(
         self, audio: Any, sampling_rate: int | None = None, generator: torch.Generator | None = None
     ) -> Output:
+        """What `enhance` makes of each clip, in the form that it came in."""
         outputs = []
         for clip in load_clips(audio, sampling_rate):
             enhanced = self.enhance(clip, generator)
@@ -81,6 +83,7 @@ class ItemSystem(ABC):
     def __call__(
         self, audio: Mapping[str, Any], sampling_rate: int | None = None, generator: torch.Generator | None = None
     ) -> Output:
+        """The output of what the loop hands over, at 48 kHz."""
         return Output([self.output_of(audio)])
 
     @abstractmethod
@@ -91,6 +94,7 @@ class ItemSystem(ABC):
 class Unprocessed(ClipSystem):
     """The input, resampled."""
 
+    @override
     def enhance(self, clip: Clip, generator: torch.Generator | None) -> np.ndarray:
         return resample(clip.audio, clip.sampling_rate, SAMPLING_RATE)
 
@@ -109,6 +113,7 @@ class MelPredictor(ClipSystem):
     def __init__(self, network: nn.Module, pipe: AudioSRPipeline):
         self.network, self.pipe = network.eval(), pipe
 
+    @override
     def enhance(self, clip: Clip, generator: torch.Generator | None) -> np.ndarray:
         prepared = self.pipe.preprocess(clip)
         waveform = None if prepared.mel is None else self.pipe.vocode(self.predict(prepared.mel), prepared)
@@ -184,6 +189,7 @@ class TrueLevels:
     def __call__(
         self, audio: Mapping[str, Any], sampling_rate: int | None = None, generator: torch.Generator | None = None
     ) -> Any:
+        """What the pipeline makes of an entry, whose `reference` has the true levels."""
         self.pipe.reference = _reference_of(audio, "True levels")
         return self.pipe(audio, sampling_rate, generator=generator)
 
@@ -245,6 +251,7 @@ class NUWaveSystem(ClipSystem):
     def __init__(self, network: NUWave):
         self.network = network.eval()
 
+    @override
     def enhance(self, clip: Clip, generator: torch.Generator | None) -> np.ndarray:
         audio = resample(clip.audio, clip.sampling_rate, SAMPLING_RATE)
         peak = float(np.abs(audio).max())
@@ -287,6 +294,7 @@ class StoredOutputs(ItemSystem):
     def __init__(self, path_of: Callable[[Mapping[str, Any]], Path]):
         self.path_of = path_of
 
+    @override
     def output_of(self, item: Mapping[str, Any]) -> np.ndarray:
         return read_at_48_khz(self.path_of(item))
 

@@ -65,6 +65,7 @@ def of_pipelines(rows: Sequence[Competitor], results: Results) -> Iterator[str]:
 
 
 def parse(argv: Sequence[str] | None) -> tuple[argparse.ArgumentParser, argparse.Namespace]:
+    """The parser, for errors that come later, and the command line's arguments."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.table1", description=__doc__.partition("\n")[0])
     parser.add_argument("--data", nargs="+", required=True, help="folders, or KIND=FOLDER")
     parser.add_argument(

@@ -82,6 +82,7 @@ class Table:
         self.columns = [column for group in self.groups for column in group]
 
     def systems_in(self, columns: Iterable[Column]) -> list[str]:
+        """The systems that have a value in one of these columns at least."""
         columns = list(columns)
         return [system for system in self.systems if any((system, column) in self.cells for column in columns)]
 

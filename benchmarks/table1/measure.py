@@ -54,6 +54,7 @@ class Competitor:
     more_scores: Callable[[Mapping[str, Any], Any], dict[str, float]] | None = None
 
     def takes(self, entry: Entry) -> bool:
+        """Whether an entry is of its kind, and has the output that it reads."""
         return (self.role is None or self.role in entry.outputs) and self.kind in (None, entry.kind)
 
 
