@@ -1,5 +1,7 @@
 """The input's low band put back: into the mel spectrogram, and into the waveform."""
 
+import math
+
 import numpy as np
 from scipy import signal
 from torch import Tensor
@@ -7,6 +9,9 @@ from torch import Tensor
 TRANSITION_HZ = 250.0
 STOP_DB = 90.0
 BLOCK_SAMPLES = 1 << 18
+DB_PER_NEPER = 20 / math.log(10)
+COMPARED_DB = 40.0
+NUM_FRAMES = 1_024
 
 
 def num_low_mels(cutoff_freq: float, mel_edges: np.ndarray) -> int:
@@ -35,6 +40,34 @@ def replace_low_mel(mel: Tensor, input_mel: Tensor, cutoff_freq: float, mel_edge
     low = num_low_mels(cutoff_freq, mel_edges)
     replaced[..., :low] = input_mel[..., :low]
     return replaced
+
+
+def low_mel_error_db(mel: Tensor, input_mel: Tensor, cutoff_freq: float, mel_edges: np.ndarray) -> float:
+    """By how much a generated mel spectrogram misses the input below the cutoff, where it is known: RMS in dB.
+
+    Only what lies within 40 dB of the input's loudest bin counts.
+
+    Args:
+        mel: See `replace_low_mel`, as are the others.
+        input_mel: See there; on any device.
+        cutoff_freq: See there.
+        mel_edges: See there.
+
+    Returns:
+        0 if no bin lies below the cutoff.
+    """
+    low = num_low_mels(cutoff_freq, mel_edges)
+    if low == 0:
+        return 0.0
+    least = float(input_mel[..., :low].max()) - COMPARED_DB / DB_PER_NEPER
+    squares, count = 0.0, 0
+    # In parts: the difference of ten minutes of stereo would take 100 MB.
+    for own, true in zip(mel[..., :low].split(NUM_FRAMES, dim=2), input_mel.split(NUM_FRAMES, dim=2), strict=True):
+        true = true[..., :low].to(mel.device)
+        is_loud = true >= least
+        squares += float((own - true)[is_loud].double().square().sum())
+        count += int(is_loud.sum())
+    return DB_PER_NEPER * math.sqrt(squares / count)
 
 
 def split_bands(

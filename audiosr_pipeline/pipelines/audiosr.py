@@ -11,7 +11,7 @@ from torch import Tensor
 from transformers import SpeechT5HifiGan
 
 from audiosr_pipeline.dsp.envelope import adjust_envelope, limit_rise, match_splice
-from audiosr_pipeline.dsp.low_band import num_low_mels
+from audiosr_pipeline.dsp.low_band import low_mel_error_db, num_low_mels
 from audiosr_pipeline.models.bandwidth_extension import BandwidthExtensionVocoder
 from audiosr_pipeline.models.envelope_predictor import EnvelopePredictor
 from audiosr_pipeline.models.feature_extractor import MelFeatureExtractor
@@ -43,6 +43,7 @@ from audiosr_pipeline.pipelines.sampling import (
     causes,
     denoise,
     draw_noise,
+    miss_notes,
     velocity_in_windows,
 )
 from audiosr_pipeline.pipelines.settings import CALLBACK_TENSOR_INPUTS, CallSettings
@@ -241,8 +242,11 @@ class AudioSRPipeline(CallState, LoadablePipeline):
                 if output_type == "latent":
                     generated = run.of_channels(denoised.pop(0)).cpu().numpy()
                 else:
-                    mel = self.adjust(self.decode(denoised.pop(0)), run.prepared)
-                    generated = self.vocode(mel, run.prepared)
+                    mel = self.decode(denoised.pop(0))
+                    edge = run.prepared.inspection.cutoff_freq, self.feature_extractor.mel_edges
+                    miss_db = 0.0 if was_interrupted else low_mel_error_db(mel, run.mel, *edge)
+                    run.notes += miss_notes(miss_db, self._causes(self.unet.dtype, settings.guidance_scale))
+                    generated = self.vocode(self.adjust(mel, run.prepared), run.prepared)
                     del mel
                 run.finish(generated, was_interrupted, notes)
 
@@ -419,5 +423,8 @@ class AudioSRPipeline(CallState, LoadablePipeline):
 
     def _no_audio(self, what: str, dtype: torch.dtype, guidance_scale: float) -> str:
         """The message for a result that can't be audio, with what may be the cause."""
-        found = causes(self.scheduler, guidance_scale, self.config.default_guidance_scale, dtype)
-        return f"{what}, which is no audio. The cause may be {found}."
+        return f"{what}, which is no audio. The cause may be {self._causes(dtype, guidance_scale)}."
+
+    def _causes(self, dtype: torch.dtype, guidance_scale: float) -> str:
+        """What may be the cause of a wrong result."""
+        return causes(self.scheduler, guidance_scale, self.config.default_guidance_scale, dtype)

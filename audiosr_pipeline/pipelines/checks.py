@@ -13,6 +13,7 @@ from torch import Tensor
 from audiosr_pipeline.dsp.resample import resampled_length
 from audiosr_pipeline.pipelines.inputs import Clip
 from audiosr_pipeline.pipelines.rates import in_short
+from audiosr_pipeline.pipelines.scheduler_trial import LARGEST_GAIN, largest_gain
 
 LOWEST_CUTOFF_FREQ = 1_000.0
 SCHEDULER_PARTS = ("set_timesteps", "scale_model_input", "step", "init_noise_sigma", "alphas_cumprod")
@@ -120,7 +121,34 @@ def check_scheduler(scheduler: Any, trained: Tensor | None) -> None:
 
 
 def set_timesteps(scheduler: Any, num_inference_steps: int, device: torch.device) -> None:
-    """Sets the scheduler's timesteps; raises ValueError if it can't make so many that go from noise to audio."""
+    """Sets the scheduler's timesteps.
+
+    Raises:
+        ValueError: If it can't make so many that go from noise to audio, or makes known latents too large in them.
+    """
+    name = type(scheduler).__name__
+
+    def begin() -> None:
+        _set_timesteps(scheduler, num_inference_steps, torch.device("cpu"))
+
+    begin()
+    timesteps = scheduler.timesteps
+    if not len(timesteps) or (len(timesteps) > 1 and timesteps[0] <= timesteps[-1]):
+        raise ValueError(f"{name} doesn't go from noise to audio; accepted are schedulers whose timesteps fall.")
+    gain = largest_gain(scheduler, begin, take_step, takes(scheduler, "generator"))
+    # NaN passes here: where it comes about is said in the steps.
+    if gain > LARGEST_GAIN:
+        raise ValueError(
+            f"{name} makes latents {20 * math.log10(gain):.0f} dB too large in num_inference_steps="
+            f"{in_short(num_inference_steps)} with its settings, even of exact predictions: the new band would be far "
+            "too loud. Take more steps, other settings, or another scheduler, such as "
+            "DDIMScheduler.from_config(pipe.scheduler.config)."
+        )
+    _set_timesteps(scheduler, num_inference_steps, device)
+
+
+def _set_timesteps(scheduler: Any, num_inference_steps: int, device: torch.device) -> None:
+    """Sets the scheduler's timesteps; raises ValueError if it can't make so many."""
     name = type(scheduler).__name__
     try:
         scheduler.set_timesteps(int(num_inference_steps), device=device)
@@ -130,9 +158,6 @@ def set_timesteps(scheduler: Any, num_inference_steps: int, device: torch.device
     except SCHEDULER_ERRORS as error:
         reason = textwrap.shorten(str(error), 150)
         raise ValueError(f"{name} can't make num_inference_steps={in_short(num_inference_steps)}: {reason}") from error
-    timesteps = scheduler.timesteps
-    if not len(timesteps) or (len(timesteps) > 1 and timesteps[0] <= timesteps[-1]):
-        raise ValueError(f"{name} doesn't go from noise to audio; accepted are schedulers whose timesteps fall.")
 
 
 def take_step(scheduler: Any, velocity: Tensor, timestep: Tensor, latents: Tensor, **arguments: Any) -> Tensor:

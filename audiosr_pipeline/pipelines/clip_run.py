@@ -45,7 +45,7 @@ class ClipRun:
 
     def finish(self, generated: np.ndarray, was_interrupted: bool, notes: tuple[str, ...]) -> None:
         """Keeps what was made, and lets go of the mel spectrogram."""
-        self.generated, self.was_interrupted, self.notes = generated, was_interrupted, notes
+        self.generated, self.was_interrupted, self.notes = generated, was_interrupted, self.notes + notes
         self.prepared = replace(self.prepared, mel=None)
 
     def generated_or_empty(self, shape: tuple[int, ...]) -> np.ndarray:

@@ -10,6 +10,7 @@ from scipy import fft, signal
 from audiosr_pipeline.dsp import low_band
 from audiosr_pipeline.dsp.low_band import (
     BLOCK_SAMPLES,
+    low_mel_error_db,
     num_low_mels,
     replace_low_band,
     replace_low_mel,
@@ -35,6 +36,20 @@ def test_a_mel_bin_is_low_if_its_triangle_ends_at_the_cutoff_or_lower():
         assert num_low_mels(np.nextafter(edge, 0), MEL_EDGES) == index
     assert num_low_mels(0, MEL_EDGES) == 0
     assert num_low_mels(24_001, MEL_EDGES) == 256
+
+
+def test_the_error_of_the_known_band_counts_what_is_loud_below_the_cutoff():
+    # More frames than are compared at once.
+    true = torch.zeros(2, 1, 2_500, 256)
+    true[:, :, ::2] = -10.0
+    low = num_low_mels(8_000, MEL_EDGES)
+    generated = true + 0.5
+    # Faint bins, 87 dB below the others, and what lies above the cutoff.
+    generated[:, :, ::2] += 5.0
+    generated[..., low:] += 5.0
+    assert low_mel_error_db(generated, true, 8_000, MEL_EDGES) == pytest.approx(0.5 * 8.686, rel=1e-4)
+    assert low_mel_error_db(true, true, 8_000, MEL_EDGES) == 0
+    assert low_mel_error_db(generated, true, 10, MEL_EDGES) == 0
 
 
 @settings(max_examples=30, deadline=None)

@@ -140,6 +140,18 @@ def test_a_callback_may_return_none(pipe):
         assert np.array_equal(out.audios, expected)
 
 
+@pytest.mark.parametrize(("miss_db", "is_noted"), [(0, False), (10, False), (17, True)])
+def test_a_model_that_misses_the_band_that_is_known_is_noted(pipe, monkeypatch, miss_db, is_noted):
+    """It makes the input's own band anew too; as a rule it misses it by 2-5 dB."""
+    given, encode = [], pipe.encode
+    monkeypatch.setattr(pipe, "encode", lambda mel: given.append(mel) or encode(mel))
+    monkeypatch.setattr(pipe, "decode", lambda latents: given[-1] + miss_db * np.log(10) / 20)
+    (report,) = pipe(AUDIO, 16_000, guidance_scale=3.5).reports
+    notes = [note for note in report.notes if "own band misses it" in note]
+    assert len(notes) == is_noted
+    assert all("by 17 dB" in note and "guidance_scale=3.5 (the checkpoint's own is 1)" in note for note in notes)
+
+
 def test_a_new_band_that_is_too_loud_is_lowered_and_noted(pipe):
     """White noise of the input's level is natural; 20 dB more are not."""
     audio = noise(1.0, 16_000, tilt_db=0.0)[0]

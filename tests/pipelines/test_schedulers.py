@@ -9,10 +9,13 @@ from diffusers import (
     DPMSolverMultistepScheduler,
     EulerAncestralDiscreteScheduler,
     EulerDiscreteScheduler,
+    HeunDiscreteScheduler,
+    KDPM2DiscreteScheduler,
     SASolverScheduler,
     UniPCMultistepScheduler,
 )
 
+from audiosr_pipeline.pipelines.checks import set_timesteps
 from tests.conftest import build_tiny_pipeline
 from tests.pipelines.stubs import KnownVelocity, seeded
 from tests.signals import noise
@@ -131,7 +134,6 @@ def test_eta_adds_noise_in_the_steps():
         (DPMSolverMultistepScheduler, {"use_beta_sigmas": True}),
         (DEISMultistepScheduler, {"use_beta_sigmas": True}),
         (UniPCMultistepScheduler, {"use_beta_sigmas": True}),
-        (SASolverScheduler, {"use_beta_sigmas": True}),
     ],
 )
 def test_timesteps_that_are_alike_are_steps_of_their_own(scheduler_class, settings):
@@ -145,6 +147,42 @@ def test_timesteps_that_are_alike_are_steps_of_their_own(scheduler_class, settin
 
     pipe(noise(0.2, 16_000)[0], 16_000, num_inference_steps=5, generator=seeded(), callback_on_step_end=note)
     assert seen == list(range(1, len(seen) + 1))
+
+
+@pytest.mark.parametrize(
+    ("scheduler_class", "settings", "too_few", "enough"),
+    [
+        (SASolverScheduler, {}, 8, 25),
+        (SASolverScheduler, {"use_exponential_sigmas": True}, 4, 50),
+        # It makes too much of latents that aren't normally distributed alone.
+        (SASolverScheduler, {"use_karras_sigmas": True}, 4, None),
+        (HeunDiscreteScheduler, {"use_exponential_sigmas": True}, 4, 25),
+        (KDPM2DiscreteScheduler, {"use_karras_sigmas": True}, 4, 25),
+        (KDPM2DiscreteScheduler, {"use_exponential_sigmas": True}, 4, 25),
+    ],
+)
+def test_a_scheduler_that_makes_too_much_of_exact_predictions_is_refused(scheduler_class, settings, too_few, enough):
+    """Their coefficients grow with steps that are long in the logarithm of the noise: the new band was 7 to 300 dB too
+    loud with audiosr-mini."""
+    pipe = build_tiny_pipeline()
+    scheduler = scheduler_class.from_config(pipe.scheduler.config, **settings)
+    name = scheduler_class.__name__
+    message = rf"{name} makes latents \d+ dB too large in num_inference_steps={too_few} with"
+    with pytest.raises(ValueError, match=message):
+        set_timesteps(scheduler, too_few, torch.device("cpu"))
+    pipe.scheduler = scheduler
+    with pytest.raises(ValueError, match=message):
+        pipe(noise(0.2, 16_000)[0], 16_000, num_inference_steps=too_few)
+    if enough:
+        set_timesteps(scheduler, enough, torch.device("cpu"))
+
+
+def test_a_scheduler_is_as_new_after_its_trial(pipeline):
+    """Multi-step schedulers keep what they were given, and count their steps."""
+    scheduler = pipeline.scheduler
+    set_timesteps(scheduler, 5, torch.device("cpu"))
+    assert len(scheduler.timesteps) == 5 and not getattr(scheduler, "step_index", None)
+    assert all(output is None for output in getattr(scheduler, "model_outputs", []))
 
 
 @pytest.mark.parametrize(
