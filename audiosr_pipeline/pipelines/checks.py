@@ -140,8 +140,8 @@ def set_timesteps(scheduler: Any, num_inference_steps: int, device: torch.device
     if gain > LARGEST_GAIN:
         raise ValueError(
             f"{name} makes latents {20 * math.log10(gain):.0f} dB too large in num_inference_steps="
-            f"{in_short(num_inference_steps)} with its settings, even of exact predictions: the new band would be far "
-            "too loud. Take more steps, other settings, or another scheduler, such as "
+            f"{in_short(num_inference_steps)} with its settings, even of exact predictions: the new band would be too "
+            "loud. Take more steps, other settings, or another scheduler, such as "
             "DDIMScheduler.from_config(pipe.scheduler.config)."
         )
     _set_timesteps(scheduler, num_inference_steps, device)
