@@ -7,6 +7,7 @@ from collections.abc import Callable
 from numbers import Integral, Real
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -32,8 +33,9 @@ FIRST_TIMESTEP = 0.9
 def check_number(name: str, value: Any, is_accepted: Callable[[Any], bool], accepted: str) -> None:
     """Raises ValueError unless a value is a finite real number that is accepted; `accepted` says which are."""
     is_number = isinstance(value, Real) and not isinstance(value, bool)
-    # Compared first: an int may be beyond what a float holds.
-    if not is_number or not is_accepted(value) or not -1e300 < value < 1e300 or not math.isfinite(value):
+    # Compared as Python's own: NumPy's float32 would warn of what it can't hold. An int may be beyond any float.
+    bounded = value.item() if isinstance(value, np.generic) else value
+    if not is_number or not is_accepted(value) or not -1e300 < bounded < 1e300:
         raise ValueError(f"{name}={in_short(value)}; accepted are {accepted}.")
 
 

@@ -122,8 +122,9 @@ async def speak():
 
 
 def test_what_is_awaitable_is_said_to_be(tiny_pipeline):
-    with pytest.raises(ValueError, match="audio is a coroutine, which gives its audio later.*await"):
+    with pytest.raises(ValueError, match="audio is a coroutine, which gives its audio later.*await") as error:
         with_super_resolution(speak, tiny_pipeline, sampling_rate=16_000)()
+    error.value.output.close()
 
 
 @pytest.mark.filterwarnings("error")

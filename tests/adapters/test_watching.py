@@ -235,6 +235,8 @@ def test_the_rest_comes_as_it_is_without_a_word(name, wrapped):
     assert wrapped.say(IS_NONE[name]) is IS_NONE[name]
 
 
+# Of floats in the range of int16.
+@pytest.mark.filterwarnings("ignore:audio.*the input's peak")
 @pytest.mark.parametrize("name", IS_AUDIO)
 def test_of_a_method_that_generates_it_comes_at_48_khz_or_not_at_all(name, wrapped):
     """Each form is taken, or an error says which are."""

@@ -35,6 +35,7 @@ def loud_pipeline():
     return pipe
 
 
+@pytest.mark.filterwarnings("ignore:audio.*the input's peak")
 @settings(max_examples=40, deadline=None)
 @given(
     name=st.sampled_from(sorted(SIGNALS)),

@@ -134,6 +134,7 @@ def test_any_float_is_accepted(dtype):
     assert clip.audio[0] == pytest.approx(MONO, abs=2e-3)
 
 
+@pytest.mark.filterwarnings("ignore:audio. the input's peak")
 @pytest.mark.parametrize("dtype", [">i2", ">i4", ">f4", ">f8", "<i2", "u1"])
 def test_the_byte_order_of_numbers_does_not_matter(dtype):
     """AIFF and AU files are big-endian, and so are the arrays that their readers may give."""

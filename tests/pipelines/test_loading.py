@@ -207,6 +207,7 @@ def test_a_variant_that_is_missing_is_refused(folder):
         AudioSRPipeline.from_pretrained(folder, variant="fp16")
 
 
+@pytest.mark.filterwarnings("ignore:`torch_dtype` is deprecated")
 @pytest.mark.parametrize("argument", ["dtype", "torch_dtype"])
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
 def test_half_precision_networks_give_float32_audio(folder, expected, argument, dtype):

@@ -27,6 +27,7 @@ def loud_pipeline():
     return pipe
 
 
+@pytest.mark.filterwarnings("ignore:audio.*the input's peak")
 @settings(max_examples=40, deadline=None)
 @given(
     sampling_rate=RATES,
