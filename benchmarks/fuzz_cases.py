@@ -145,12 +145,14 @@ def draw_case(seed: int, number: int, folder: str, longest_s: float = 0.3) -> Ca
     clips = [_draw_clip(rng, content, num_channels, length, sampling_rate, relation) * level for length in lengths]
     is_tensor = form not in ("path",) and rng.random() < 0.4
     dtype = "float32" if form == "path" else one_of(TENSOR_DTYPES if is_tensor else DTYPES)
-    passed, clips = zip(*(_as_dtype(clip.astype(np.float32), dtype) for clip in clips), strict=True)
+    pairs = [_as_dtype(clip.astype(np.float32), dtype) for clip in clips]
+    passed: list[Any] = [pair[0] for pair in pairs]
+    clips = [pair[1] for pair in pairs]
     if is_tensor:
-        passed = tuple(torch.from_numpy(clip) for clip in passed)
+        passed = [torch.from_numpy(clip) for clip in passed]
         if dtype == "bfloat16":
-            passed = tuple(clip.bfloat16() for clip in passed)
-            clips = tuple(clip.float().numpy() for clip in passed)
+            passed = [clip.bfloat16() for clip in passed]
+            clips = [clip.float().numpy() for clip in passed]
     case = Case(
         number=number,
         audio=None,
@@ -175,7 +177,7 @@ def draw_case(seed: int, number: int, folder: str, longest_s: float = 0.3) -> Ca
         "level": f"10^{round(np.log10(level))}",
         "scheduler": case.scheduler,
     }
-    case.audio, rate = _in_form(form, list(passed), sampling_rate, f"{folder}/{number}.wav")
+    case.audio, rate = _in_form(form, passed, sampling_rate, f"{folder}/{number}.wav")
     case.arguments = {"sampling_rate": rate, **_draw_settings(rng, case, num_clips)}
     if rng.random() < 0.12:
         _spoil(rng, case)

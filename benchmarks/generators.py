@@ -110,7 +110,7 @@ def measure(pipe: AudioSRPipeline, generator: str, path: Path) -> Row:
     """Runs one file through the pipeline, with seed 0, and holds the output against the promises."""
     audio, sampling_rate = read_audio(path)
     out = pipe([audio], sampling_rate, generator=torch.Generator().manual_seed(0))
-    new, report = out.audios[0], out.reports[0]
+    new, report = np.asarray(out.audios[0]), out.reports[0]
     before = resample(audio, sampling_rate, 48_000)
     broken = []
     if out.sampling_rate != 48_000:
@@ -233,7 +233,7 @@ def draw_sheet(pipe: AudioSRPipeline, files: list[tuple[str, Path]], path: Path)
         if generator not in sheet:
             audio, sampling_rate = read_audio(file)
             out = pipe([audio], sampling_rate, generator=torch.Generator().manual_seed(0))
-            sheet[generator] = {"before": (audio, sampling_rate), "after": (out.audios[0], 48_000)}
+            sheet[generator] = {"before": (audio, sampling_rate), "after": (np.asarray(out.audios[0]), 48_000)}
     save_spectrogram_sheet(path, sheet, title="what generators put out, before and after audiosr-mini")
     with Image.open(path) as image:
         image.convert("RGB").quantize(SHEET_COLORS).save(path, optimize=True)

@@ -30,6 +30,7 @@ def main() -> None:
     # One channel: the networks see one mel spectrogram.
     clip = load_clips(stereo.audio[0], stereo.sampling_rate)[0]
     prepared = pipe.preprocess(clip)
+    assert prepared.mel is not None
     out = pipe(clip.audio[0], clip.sampling_rate, generator=torch.Generator().manual_seed(0), output_type="latent")
     latents = torch.as_tensor(out.audios[0])
     generated = pipe.decode(latents.reshape(1, *latents.shape[-3:]))

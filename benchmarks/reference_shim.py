@@ -19,6 +19,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
 from pathlib import Path
@@ -132,7 +133,7 @@ def named_noise(num_steps: int) -> Callable[..., Tensor]:
         yield torch.zeros
         yield torch.zeros
         for name in ("noise/x_T", *(f"noise/step_{step}" for step in range(num_steps))):
-            yield lambda shape, name=name: normal(name, shape)
+            yield partial(normal, name)
 
     remaining = draws()
     return lambda shape, device=None: next(remaining)(tuple(shape))
@@ -153,7 +154,7 @@ def run(checkpoint: Path, audio: Path, widths: str, num_steps: int, output: Path
         json.dump(config, file)
         file.flush()
         model = audiosr.pipeline.build_model(config=file.name, device="cpu")
-    np.random.choice = lambda filters: "cheby1"
+    np.random.choice = lambda filters: "cheby1"  # type: ignore[assignment]
     seconds: dict[str, float] = {}
     kept: dict[str, Tensor] = {}
     decode, replace, vocode = model.decode_first_stage, model.mel_replace_ops, model.mel_spectrogram_to_waveform

@@ -43,8 +43,9 @@ def recipe_weight(key: str, shape: tuple[int, ...] | list[int]) -> Tensor:
     """A weight such that activations keep about their size through the network."""
     numbers = normal(key, shape)
     if len(shape) >= 2:
-        return numbers * np.float32(1 / math.sqrt(math.prod(shape[1:])))
-    return 1 + np.float32(0.1) * numbers if key.endswith(".weight") else np.float32(0.1) * numbers
+        return numbers * float(np.float32(1 / math.sqrt(math.prod(shape[1:]))))
+    small = float(np.float32(0.1)) * numbers
+    return 1 + small if key.endswith(".weight") else small
 
 
 def recipe_checkpoint() -> dict[str, Tensor]:

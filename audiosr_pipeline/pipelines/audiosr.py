@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from itertools import zip_longest
-from typing import Any
+from typing import Any, Literal, overload
 
 import numpy as np
 import torch
@@ -18,13 +18,13 @@ from audiosr_pipeline.models.feature_extractor import MelFeatureExtractor
 from audiosr_pipeline.models.vocoder import ISTFTVocoder
 from audiosr_pipeline.pipelines.autoencoding import decode, encode
 from audiosr_pipeline.pipelines.bundled import WEIGHTS
+from audiosr_pipeline.pipelines.callbacks import call_back
 from audiosr_pipeline.pipelines.checks import (
-    changed_latents,
     check_clips,
-    check_latents,
     check_number,
     check_scheduler,
     is_finite,
+    latents_per_clip,
     set_timesteps,
     start_notes,
 )
@@ -118,13 +118,46 @@ class AudioSRPipeline(CallState, LoadablePipeline):
         alphas_cumprod = getattr(scheduler, "alphas_cumprod", None)
         # That of the scheduler that came with the UNet; another may take its place.
         self._trained_alphas_cumprod = None if alphas_cumprod is None else alphas_cumprod.detach().cpu().float().clone()
-        # Of a pipeline without networks, such as one that is put together piece by piece.
-        self.sampling_rate, hop_length = 48_000, 480
-        if feature_extractor is not None:
-            self.sampling_rate, hop_length = feature_extractor.sampling_rate, feature_extractor.hop_length
-        self.vae_scale_factor = 2 ** (len(vae.encoder.down_blocks) - 1) if vae is not None else 8
-        multiple = 2 ** (len(unet.config.block_out_channels) - 1) if unet is not None else 8
-        self.grid = LatentGrid.of(self.vae_scale_factor, hop_length, multiple, window_s, self.sampling_rate)
+        self.sampling_rate = 48_000 if feature_extractor is None else feature_extractor.sampling_rate
+        self.grid = LatentGrid.of_networks(vae, unet, feature_extractor, window_s)
+        self.vae_scale_factor = self.grid.scale
+
+    @overload
+    def __call__(
+        self,
+        audio: Any,
+        sampling_rate: int | None = None,
+        num_inference_steps: int | None = None,
+        guidance_scale: float | None = None,
+        eta: float | None = None,
+        cutoff_freq: float | None = None,
+        on_full_band: str = "skip",
+        generator: torch.Generator | list[torch.Generator] | None = None,
+        latents: Tensor | None = None,
+        output_type: str = "np",
+        return_dict: Literal[True] = True,
+        callback_on_step_end: Callable[..., dict[str, Any]] | None = None,
+        callback_on_step_end_tensor_inputs: list[str] | None = None,
+    ) -> AudioSRPipelineOutput: ...
+
+    @overload
+    def __call__(
+        self,
+        audio: Any,
+        sampling_rate: int | None = None,
+        *,
+        num_inference_steps: int | None = None,
+        guidance_scale: float | None = None,
+        eta: float | None = None,
+        cutoff_freq: float | None = None,
+        on_full_band: str = "skip",
+        generator: torch.Generator | list[torch.Generator] | None = None,
+        latents: Tensor | None = None,
+        output_type: str = "np",
+        return_dict: bool,
+        callback_on_step_end: Callable[..., dict[str, Any]] | None = None,
+        callback_on_step_end_tensor_inputs: list[str] | None = None,
+    ) -> AudioSRPipelineOutput | tuple: ...
 
     @in_turn
     @torch.no_grad()
@@ -203,16 +236,14 @@ class AudioSRPipeline(CallState, LoadablePipeline):
         )
         check_clips(clips, cutoff_freq, self.sampling_rate)
         generators = generators_per_clip(generator, len(clips))
-        if latents is not None:
-            check_latents(latents, len(clips))
         seeds = seeds_of(generators) if latents is None or settings.draws else [None] * len(clips)
-        passed = [None] * len(clips) if latents is None else latents.split(1)
+        passed = latents_per_clip(latents, len(clips))
         self._interrupt = False
 
         # 2. Resampling, cutoff, low-pass, mel spectrogram
         runs = [
-            ClipRun(self.preprocess(clip, cutoff_freq, on_full_band), *own)
-            for clip, *own in zip(clips, generators, seeds, passed, strict=True)
+            ClipRun(self.preprocess(clip, cutoff_freq, on_full_band), own, seed, row)
+            for clip, own, seed, row in zip(clips, generators, seeds, passed, strict=True)
         ]
         for group in groups_of_equal_length(runs):
             if self.interrupt:
@@ -222,17 +253,11 @@ class AudioSRPipeline(CallState, LoadablePipeline):
             # 4. Noise
             set_timesteps(self.scheduler, settings.num_inference_steps, self._execution_device)
             notes = start_notes(self.scheduler)
-            num_frames = conditions[0].shape[2]
-            noise = [self.prepare_latents(num_frames, run.generator, run.latents) for run in group]
+            noise = [self.prepare_latents(conditions[0].shape[2], run.generator, run.latents) for run in group]
             # 5. Denoising
+            own = [run.generator for run in group]
             denoised = self.denoise(
-                noise,
-                conditions,
-                settings.guidance_scale,
-                settings.eta,
-                [run.generator for run in group],
-                settings.callback,
-                settings.tensor_inputs,
+                noise, conditions, settings.guidance_scale, settings.eta, own, settings.callback, settings.tensor_inputs
             )
             was_interrupted = self.interrupt
             # Freed as soon as they are used: for ten minutes of stereo they take 240 MB.
@@ -253,8 +278,7 @@ class AudioSRPipeline(CallState, LoadablePipeline):
         # 7. The input's own band
         spliced: list[Spliced] = []
         if output_type == "latent":
-            nothing = self._latent_shape(num_latent_frames=0)[1:]
-            audios = [run.generated_or_empty(nothing) for run in runs]
+            audios = [run.generated_or_empty(self._latent_shape(num_latent_frames=0)[1:]) for run in runs]
         else:
             spliced = [self.replace_low_band(run.generated, run.prepared, settings.guidance_scale) for run in runs]
             audios = [each.audio for each in spliced]
@@ -268,7 +292,6 @@ class AudioSRPipeline(CallState, LoadablePipeline):
         """Resamples a clip, finds its cutoff, low-passes it, normalises its local peak, takes its mel spectrogram."""
         return prepare_clip(clip, self.feature_extractor, self.grid, cutoff_freq, on_full_band)
 
-    @torch.no_grad()
     def encode(self, mel: Tensor) -> Tensor:
         """The condition: scaled latents of a mel spectrogram `(rows, 1, num_frames, n_mels)`.
 
@@ -337,10 +360,7 @@ class AudioSRPipeline(CallState, LoadablePipeline):
             return velocity_in_windows(self.unet, scaled, condition, timestep, scale, without, windows, progress)
 
         def after_step(step: int, timestep: Tensor, current: Tensor) -> Tensor:
-            if callback_on_step_end is None:
-                return current
-            tensors = {"latents": current} if "latents" in (callback_on_step_end_tensor_inputs or ()) else {}
-            return changed_latents(callback_on_step_end(self, step, timestep, tensors), current)
+            return call_back(callback_on_step_end, self, step, timestep, current, callback_on_step_end_tensor_inputs)
 
         with self.progress_bar(total=self._num_timesteps * len(windows)) as progress:
             try:
@@ -352,7 +372,6 @@ class AudioSRPipeline(CallState, LoadablePipeline):
             clip_generator.set_state(rows[row].get_state())
         return list(denoised.split(num_rows))
 
-    @torch.no_grad()
     def decode(self, latents: Tensor) -> Tensor:
         """The log-mel spectrogram `(rows, 1, num_frames, n_mels)` of scaled latents, see `denoise`."""
         return decode(latents, self.vae, self.grid)
@@ -375,13 +394,11 @@ class AudioSRPipeline(CallState, LoadablePipeline):
         match_splice(mel, prepared.mel, *edge)
         return mel
 
-    @torch.no_grad()
     def expect(self, mel: Tensor, cutoff_freq: float) -> Tensor:
         """What the envelope predictor expects above the cutoff of an input's log-mel spectrogram, shaped as that."""
         low = num_low_mels(cutoff_freq, self.feature_extractor.mel_edges)
         return expected_mel(mel, low, self.envelope_predictor, self.grid, self._execution_device)
 
-    @torch.no_grad()
     def vocode(self, mel: Tensor, prepared: PreparedClip) -> np.ndarray:
         """A mel spectrogram, its low band replaced by the input's, to a waveform at the input's level.
 

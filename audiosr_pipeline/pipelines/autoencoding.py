@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from audiosr_pipeline.dsp.windows import Window
@@ -9,6 +10,7 @@ from audiosr_pipeline.pipelines.latent_grid import LatentGrid
 from audiosr_pipeline.pipelines.onednn import OneDNN
 
 
+@torch.no_grad()
 def encode(mel: Tensor, vae: Any, grid: LatentGrid) -> Tensor:
     """Scaled latents of a mel spectrogram; the posterior's mode, where the autoencoder has a posterior.
 
@@ -31,6 +33,7 @@ def encode(mel: Tensor, vae: Any, grid: LatentGrid) -> Tensor:
     return grid.in_windows(encoded, mel.shape[2] // grid.scale) * vae.config.scaling_factor
 
 
+@torch.no_grad()
 def decode(latents: Tensor, vae: Any, grid: LatentGrid) -> Tensor:
     """The mel spectrogram of scaled latents, the inverse of `encode`.
 

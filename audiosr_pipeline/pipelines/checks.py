@@ -65,8 +65,14 @@ def check_clips(clips: list[Clip], cutoff_freq: float | None, sampling_rate: int
         )
 
 
-def check_latents(latents: Any, num_clips: int) -> None:
-    """Raises ValueError unless they are finite floats in four dimensions, a row for each clip."""
+def latents_per_clip(latents: Any, num_clips: int) -> list[Tensor] | list[None]:
+    """The row of each clip, `(1, ...)`, of the latents that were passed; None for each if none were.
+
+    Raises:
+        ValueError: If they aren't finite floats in four dimensions, a row for each clip.
+    """
+    if latents is None:
+        return [None] * num_clips
     if not isinstance(latents, Tensor) or latents.is_meta or not latents.is_floating_point():
         is_tensor = isinstance(latents, Tensor)
         found = f"a tensor of {latents.dtype} on {latents.device}" if is_tensor else f"a {type(latents).__name__}"
@@ -75,6 +81,7 @@ def check_latents(latents: Any, num_clips: int) -> None:
         raise ValueError(f"latents have shape {tuple(latents.shape)} for {num_clips} clips: pass 4-D, a row for each.")
     if not torch.isfinite(latents).all():
         raise ValueError("latents hold NaN or infinite values; accepted is noise of unit variance.")
+    return list(latents.split(1))
 
 
 def check_scheduler(scheduler: Any, trained: Tensor | None) -> None:
@@ -193,36 +200,3 @@ def takes(scheduler: Any, argument: str) -> bool:
 def is_finite(values: Tensor) -> bool:
     """Whether none of the values is NaN or infinite."""
     return bool(torch.isfinite(values).all())
-
-
-def check_callback(callback: Any, tensor_inputs: Any, accepted: list[str]) -> None:
-    """Raises ValueError unless a callback, if any, can be called with tensors of accepted names."""
-    if callback is not None and not callable(callback):
-        raise ValueError(f"callback_on_step_end is a {type(callback).__name__}; accepted is a function.")
-    if not isinstance(tensor_inputs, (list, tuple)) or not set(map(str, tensor_inputs)) <= set(accepted):
-        found = sorted(set(map(str, tensor_inputs)) - set(accepted)) if isinstance(tensor_inputs, (list, tuple)) else ""
-        raise ValueError(
-            f"callback_on_step_end_tensor_inputs has {found or in_short(tensor_inputs)}; accepted are {accepted}."
-        )
-
-
-def changed_latents(changed: Any, latents: Tensor) -> Tensor:
-    """The latents that a callback returned, or those that it was given.
-
-    Raises:
-        ValueError: If it returned anything but None or a dict, or latents that can't take the place of those.
-    """
-    if changed is None:
-        return latents
-    if not isinstance(changed, dict):
-        raise ValueError(f"the callback returned a {type(changed).__name__}; accepted are a dict of tensors and None.")
-    new = changed.get("latents", latents)
-    if new is latents:
-        return latents
-    if not isinstance(new, Tensor) or new.shape != latents.shape:
-        found = tuple(new.shape) if isinstance(new, Tensor) else f"a {type(new).__name__}"
-        raise ValueError(f"the callback returned latents that are {found}; needed is shape {tuple(latents.shape)}.")
-    new = new.to(latents)
-    if not is_finite(new):
-        raise ValueError("the callback returned latents that hold NaN or infinite values.")
-    return new

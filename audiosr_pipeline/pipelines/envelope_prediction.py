@@ -9,6 +9,7 @@ from audiosr_pipeline.pipelines.latent_grid import LatentGrid
 from audiosr_pipeline.pipelines.onednn import OneDNN
 
 
+@torch.no_grad()
 def expected_mel(
     mel: Tensor, num_low: int, predictor: EnvelopePredictor, grid: LatentGrid, device: torch.device
 ) -> Tensor:

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from torch import Tensor
 
@@ -31,8 +32,16 @@ class LatentGrid:
     window_frames: int
 
     @classmethod
-    def of(cls, scale: int, hop_length: int, multiple: int, window_s: float, sampling_rate: int) -> "LatentGrid":
-        """The grid in whose window a clip of `window_s` seconds fits, with its margins."""
+    def of_networks(cls, vae: Any, unet: Any, feature_extractor: Any, window_s: float) -> "LatentGrid":
+        """The grid of these networks in whose window a clip of `window_s` seconds fits, with its margins.
+
+        A network may be None, in a pipeline that is put together piece by piece: then it is taken to be as usual.
+        """
+        scale = 2 ** (len(vae.encoder.down_blocks) - 1) if vae is not None else 8
+        multiple = 2 ** (len(unet.config.block_out_channels) - 1) if unet is not None else 8
+        sampling_rate, hop_length = 48_000, 480
+        if feature_extractor is not None:
+            sampling_rate, hop_length = feature_extractor.sampling_rate, feature_extractor.hop_length
         num_multiples = round(window_s * sampling_rate / (scale * hop_length) / multiple)
         num_margins = math.ceil(2 * MARGIN_FRAMES / multiple)
         return cls(scale, hop_length, multiple, (max(1, num_multiples) + num_margins) * multiple)

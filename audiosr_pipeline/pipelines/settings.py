@@ -4,7 +4,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from audiosr_pipeline.pipelines.checks import check_callback, check_num_inference_steps, check_number, takes
+from audiosr_pipeline.pipelines.callbacks import check_callback
+from audiosr_pipeline.pipelines.checks import check_num_inference_steps, check_number, takes
 from audiosr_pipeline.pipelines.choices import ON_FULL_BAND
 
 OUTPUT_TYPES = ("np", "pt", "latent")

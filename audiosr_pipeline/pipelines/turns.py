@@ -5,7 +5,7 @@ import functools
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 from weakref import WeakKeyDictionary
 
 from torch import nn
@@ -56,7 +56,7 @@ _TURNS: WeakKeyDictionary[nn.Module, Turn] = WeakKeyDictionary()
 _LOCK = threading.Lock()
 
 
-def in_turn(call: Callable[Concatenate[Any, P], T]) -> Callable[Concatenate[Any, P], T]:
+def in_turn(call: Callable[P, T]) -> Callable[P, T]:
     """Makes calls of pipelines that share a UNet wait for each other, and gives each a scheduler of its own.
 
     The UNet may be offloaded or cast while it runs, and a scheduler keeps the state of its steps. While a call runs,
@@ -67,7 +67,8 @@ def in_turn(call: Callable[Concatenate[Any, P], T]) -> Callable[Concatenate[Any,
     """
 
     @functools.wraps(call)
-    def wait_and_call(pipe: Any, *args: P.args, **kwargs: P.kwargs) -> T:
+    def wait_and_call(*args: P.args, **kwargs: P.kwargs) -> T:
+        pipe: Any = args[0]
         with _LOCK:
             turn = _TURNS.setdefault(pipe.unet, Turn())
         with turn.lock:
@@ -78,7 +79,7 @@ def in_turn(call: Callable[Concatenate[Any, P], T]) -> Callable[Concatenate[Any,
             vars(pipe)["scheduler"] = own
             turn.running.append(id(pipe))
             try:
-                return call(pipe, *args, **kwargs)
+                return call(*args, **kwargs)
             finally:
                 turn.running.pop()
                 # Another that was set meanwhile stays.

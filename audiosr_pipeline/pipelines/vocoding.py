@@ -21,6 +21,7 @@ from audiosr_pipeline.pipelines.prepared_clip import PreparedClip, continued_com
 VOCODER_FRAMES = 64
 
 
+@torch.no_grad()
 def vocode(
     mel: Tensor,
     prepared: PreparedClip,

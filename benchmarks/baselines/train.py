@@ -6,10 +6,10 @@ What is in `OUTPUT/best` is a system for `benchmarks.table1`. The preset `paper`
 """
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from diffusers import ModelMixin
@@ -124,7 +124,7 @@ def train_mel_predictor(settings: TrainingSettings, network: type[ModelMixin]) -
     train(accelerator, model, loss_of, crops, held_out, settings, model.save_pretrained, norm_inputs=norm_inputs)
 
 
-def train_nu_wave(settings: TrainingSettings) -> None:
+def train_nu_wave(settings: NUWaveSettings) -> None:
     """Trains with the logarithm of the L1 distance of the noise, at noise levels that lie anywhere in the schedule.
 
     Of a thousand levels so drawn, as published, six are below that of the sampling's fourth last step, where quiet
@@ -166,7 +166,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     add_part(parts, "nvsr-dnn", NVSRDNNSettings, "train NVSR's perceptron")
     add_part(parts, "nvsr-resunet", NVSRResUNetSettings, "train NVSR's UNet")
     add_part(parts, "nu-wave", NUWaveSettings, "train NU-Wave")
-    trainers = {
+    trainers: dict[str, Callable[[Any], None]] = {
         "nvsr-dnn": partial(train_mel_predictor, network=NVSRDNN),
         "nvsr-resunet": partial(train_mel_predictor, network=NVSRResUNet),
         "nu-wave": train_nu_wave,
