@@ -202,6 +202,23 @@ def test_a_quiet_clip_of_more_than_16_bits_keeps_its_highs(level_db):
     assert found.bandwidth == pytest.approx(15_500, abs=500)
 
 
+def test_highs_a_little_below_the_rounding_noise_of_16_bits_are_kept_too():
+    audio = resample(music_like(2.0), 48_000, 44_100)
+    stored = np.round(10 ** (-70 / 20) * audio / np.abs(audio).max() * 2**23) / np.float32(2**23)
+    found = inspect_clip(Clip(stored, 44_100, is_flat=False), resample(stored, 44_100, 48_000))
+    assert found.bandwidth > 20_500
+
+
+def test_rounding_noise_that_is_there_at_times_alone_is_no_content():
+    """As decoders leave it that round in between: in the mean it lies 9 dB lower than all the time."""
+    audio = 0.003 * band_limited(noise(4.0, tilt_db=-9), 8_000, 48_000)
+    audio[:, 24_000:] = 0
+    rounded = np.round(audio * 2**15) / 2**15
+    # No longer on its grid.
+    stored = (rounded + 1e-9 * noise(4.0, seed=1)).astype(np.float32)
+    assert inspect_clip(Clip(stored, 48_000, is_flat=False), stored).bandwidth < 8_500
+
+
 @pytest.mark.parametrize("gain_db", [-4, -12, -30])
 def test_rounding_noise_of_16_bits_that_was_turned_down_is_no_content(gain_db):
     """A dark recording of 16 bits whose level was lowered in an editor that writes 24: as before, it ends at 3 kHz."""
