@@ -69,7 +69,7 @@ def test_a_missing_rate(tiny_pipeline):
         ((np.zeros((1, 0), np.float32), 16_000), "zero samples"),
         (([], 16_000), "empty list"),
         ((16_000, AUDIO), r"\(sampling_rate, audio\) with audio of shape \(1, 3200\).*\(num_samples, channels\)"),
-        ((AUDIO, 16_000, "more"), r"a tuple of ndarray, int, str; accepted are \(audio, sampling_rate\)"),
+        ((AUDIO, 16_000, AUDIO), r"a tuple of ndarray, int, ndarray; accepted are \(audio, sampling_rate\)"),
         ((AUDIO, torch.tensor([3_200])), r"a tuple of ndarray, Tensor; accepted are \(audio, sampling_rate\)"),
         ((AUDIO, -1), "sampling_rate=-1"),
         (("rain.wav", 16_000), "rain.wav: no such file"),
