@@ -1,0 +1,271 @@
+"""A causal network that predicts the band above a cutoff from the waveform below it, a few milliseconds at a time."""
+
+from dataclasses import dataclass, fields
+
+import librosa
+import torch
+from diffusers import ConfigMixin, ModelMixin
+from diffusers.configuration_utils import register_to_config
+from torch import Tensor, nn
+
+# Near 16 bit's rounding noise, as the magnitude of a bin in which white noise of power one has power one.
+FLOOR = 1e-5
+# The input's highest band, whose level is the first guess of the new band's: shares of the cutoff.
+TOP_OF_KNOWN = (0.7, 0.95)
+# 6 dB per octave, the fall of that guess, in nepers.
+FALL_PER_OCTAVE = 0.69
+KERNEL_SIZE = 7
+# A magnitude beyond e^6 is no audio; the clamp keeps a bad prediction finite.
+LARGEST_LOG_MAGNITUDE = 6.0
+
+
+@dataclass
+class ExtensionState:
+    """What a stream's next frames need of those before.
+
+    Attributes:
+        powers: Mean power of the input's last `level_frames - 1` frames, `(batch, level_frames - 1)`.
+        num_frames: How many of them were heard, `(batch, 1)`, float.
+        spectra: Spectra of the last `look_ahead` frames of the input, real and imaginary parts side by side,
+            `(batch, look_ahead, 2 * num_bins)`.
+        hidden: Input of each block in the last frames, `(batch, num_layers, KERNEL_SIZE - 1, hidden_size)`.
+    """
+
+    powers: Tensor
+    num_frames: Tensor
+    spectra: Tensor
+    hidden: Tensor
+
+    def tensors(self) -> tuple[Tensor, ...]:
+        """All of them, in the order above."""
+        return tuple(getattr(self, field.name) for field in fields(self))
+
+
+class StreamingExtension(ModelMixin, ConfigMixin):
+    """Predicts the STFT above a cutoff from that below it, frame by frame, each from those before and few after it.
+
+    The analysis window is long and rises slowly, the synthesis window covers its last two hops (low-delay windows as in
+    doi:10.1109/ICASSP.2007.366987), so a frame's audio is there one hop after its last sample. A stack of causal
+    ConvNeXt blocks sees the levels of the input's bins. It predicts the magnitudes of mel bands, as a correction of a
+    first guess, and how much of each is noise. The rest has the phases of an excitation: the input's spectrum
+    flattened, its waveform rectified, and that flattened too. Rectified strokes are strokes and rectified harmonics are
+    harmonics, up to 24 kHz.
+
+    All levels are relative to the input's, averaged over the last third of a second: a louder input gives a louder band
+    and nothing else, and digital silence gives digital silence.
+
+    Args:
+        sampling_rate: Rate of the waveforms in Hz.
+        n_fft: FFT size, and length of the analysis window in samples.
+        hop_length: Samples between frames.
+        look_ahead: Frames of the input after its own that a frame's prediction hears.
+        num_bands: Mel bands of the prediction, from `f_min` to half the rate.
+        f_min: Centre of the lowest band in Hz.
+        hidden_size: Channels of the blocks.
+        intermediate_size: Channels inside a block.
+        num_layers: Blocks.
+        level_frames: Frames that the input's level is averaged over.
+        flatten_bins: STFT bins that the excitation is flattened over; odd.
+    """
+
+    @register_to_config
+    def __init__(
+        self,
+        sampling_rate: int = 48_000,
+        n_fft: int = 1_024,
+        hop_length: int = 240,
+        look_ahead: int = 2,
+        num_bands: int = 64,
+        f_min: float = 1_000.0,
+        hidden_size: int = 192,
+        intermediate_size: int = 512,
+        num_layers: int = 5,
+        level_frames: int = 65,
+        flatten_bins: int = 25,
+    ):
+        super().__init__()
+        if not 4 * hop_length <= n_fft:
+            raise ValueError(f"hop_length={hop_length} is more than a quarter of n_fft={n_fft}: take a shorter hop.")
+        num_bins = n_fft // 2 + 1
+        # The levels of bins, and which bands are known.
+        self.project_in = nn.Linear(num_bins + num_bands, hidden_size)
+        self.norm_in = nn.LayerNorm(hidden_size)
+        self.blocks = nn.ModuleList(
+            CausalConvNeXtBlock(hidden_size, intermediate_size, num_layers) for _ in range(num_layers)
+        )
+        self.norm_out = nn.LayerNorm(hidden_size)
+        self.head = nn.Linear(hidden_size, 2 * num_bands)
+        nn.init.normal_(self.head.weight, std=0.02)
+        nn.init.zeros_(self.head.bias)
+        # Plain attributes: as buffers they would be rounded when the model is cast to half precision.
+        self.window, self.synthesis_window = low_delay_windows(n_fft, hop_length)
+        self.frequencies = torch.linspace(0, sampling_rate / 2, num_bins, dtype=torch.float32)
+        self.interpolation = _band_interpolation(self.frequencies, num_bands, f_min, sampling_rate / 2)
+        self.octaves = self.frequencies.clamp(min=1.0).log2()
+        self.bands = torch.from_numpy(librosa.mel_frequencies(num_bands, fmin=f_min, fmax=sampling_rate / 2)).float()
+
+    def initial_state(self, batch_size: int) -> ExtensionState:
+        """The state before the first sample."""
+        config = self.config
+        return ExtensionState(
+            powers=torch.zeros(batch_size, config.level_frames - 1),
+            num_frames=torch.zeros(batch_size, 1),
+            spectra=torch.zeros(batch_size, config.look_ahead, 2 * len(self.frequencies)),
+            hidden=torch.zeros(batch_size, config.num_layers, KERNEL_SIZE - 1, config.hidden_size, dtype=self.dtype),
+        )
+
+    def forward(
+        self, spectrum: Tensor, cutoff_freq: Tensor, noise: Tensor, state: ExtensionState
+    ) -> tuple[Tensor, ExtensionState]:
+        """The new band of the frames that lie `look_ahead` frames before those given.
+
+        Args:
+            spectrum: What `stft` gives of the input, `(batch, num_frames, num_bins)`, complex; what it has above the
+                cutoff isn't looked at.
+            cutoff_freq: Where the input ends in Hz, `(batch,)`.
+            noise: What `stft` gives of white noise of power one, shaped as `spectrum`, of the frames that are made.
+            state: What the call before gave, or `initial_state`.
+
+        Returns:
+            The new band's spectrum, shaped as `spectrum`, complex, zero below the cutoff, and the state after.
+        """
+        cutoff = cutoff_freq[:, None, None]
+        known = (self.frequencies < cutoff).float()
+        low = spectrum * known
+        power = low.real.square() + low.imag.square()
+        powers = torch.cat([state.powers, power.mean(-1)], dim=1)
+        level, num_frames = self._level(powers, state.num_frames, spectrum.shape[1])
+        relative = ((power + FLOOR**2).log() / 2 - level) / 2 * known
+        known_bands = (self.bands < cutoff).float().expand(-1, spectrum.shape[1], -1)
+        features = torch.cat([relative, known_bands], dim=-1)
+        prediction, hidden = self.network(features.to(self.dtype), state.hidden)
+
+        look_ahead = self.config.look_ahead
+        parts = torch.cat([state.spectra, torch.cat([low.real, low.imag], dim=-1)], dim=1)
+        made = parts[:, : spectrum.shape[1]]
+        real, imaginary = made.chunk(2, dim=-1)
+        made_power = real.square() + imaginary.square()
+        correction, noisiness = (prediction.float() @ self.interpolation).unbind(2)
+        magnitude = (self._held(made_power, cutoff) + correction).clamp(max=LARGEST_LOG_MAGNITUDE).exp()
+        total = made_power.mean(-1, keepdim=True)
+        magnitude = magnitude * (total / (total + FLOOR**2)) * (1 - known)
+        # The two are independent: their powers add up to one.
+        angle = noisiness.sigmoid() * (torch.pi / 2)
+        excitation = self.excitation(torch.complex(real, imaginary))
+        new = magnitude * (angle.cos() * excitation + angle.sin() * noise)
+        after = ExtensionState(
+            powers=powers[:, spectrum.shape[1] :],
+            num_frames=num_frames,
+            spectra=parts[:, parts.shape[1] - look_ahead :],
+            hidden=hidden,
+        )
+        return new, after
+
+    def network(self, features: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
+        """The bands' corrections in nepers and noisiness before its sigmoid, `(batch, num_frames, 2, num_bands)`."""
+        hidden = self.norm_in(self.project_in(features))
+        states = []
+        for block, before in zip(self.blocks, state.unbind(1), strict=True):
+            hidden, after = block(hidden, before)
+            states.append(after)
+        return self.head(self.norm_out(hidden)).unflatten(-1, (2, -1)), torch.stack(states, dim=1)
+
+    def stft(self, audio: Tensor) -> Tensor:
+        """Spectra `(batch, num_frames, num_bins)` of frames whose last samples are each a hop's last.
+
+        Args:
+            audio: `(batch, n_fft - hop_length + num_frames * hop_length)`: it begins with what lies before the first
+                hop.
+        """
+        window = self.window / self.window.square().sum().sqrt()
+        frames = audio.float().unfold(-1, self.config.n_fft, self.config.hop_length)
+        return torch.fft.rfft(frames * window, dim=-1)
+
+    def inverse_stft(self, spectrum: Tensor) -> Tensor:
+        """Waveforms `(batch, (num_frames + 1) * hop_length)` of spectra `(batch, num_frames, num_bins)`.
+
+        The first hop, which lies one before the first frame's last, wants what the frame before adds, the last hop what
+        the next adds.
+        """
+        hop_length = self.config.hop_length
+        scale = self.window.square().sum().sqrt()
+        frames = torch.fft.irfft(spectrum, n=self.config.n_fft, dim=-1)[..., -2 * hop_length :]
+        first, second = (frames * (self.synthesis_window * scale)).split(hop_length, dim=-1)
+        padded = nn.functional.pad(first, (0, 0, 0, 1)) + nn.functional.pad(second, (0, 0, 1, 0))
+        return padded.flatten(1)
+
+    @torch.no_grad()
+    def excitation(self, low: Tensor) -> Tensor:
+        """A spectrum of about unit power from 0 to 24 kHz that moves with the input's, shaped as `low`."""
+        flat = torch.fft.irfft(self._flatten(low), n=self.config.n_fft, dim=-1)
+        return self._flatten(torch.fft.rfft(flat.abs(), dim=-1))
+
+    def _flatten(self, spectrum: Tensor) -> Tensor:
+        """Divides each bin by its neighbourhood's level."""
+        width = self.config.flatten_bins
+        power = spectrum.real.square() + spectrum.imag.square()
+        mean = nn.functional.avg_pool1d(power, width, stride=1, padding=width // 2, count_include_pad=False)
+        return spectrum * (mean + FLOOR**2).rsqrt()
+
+    def _level(self, powers: Tensor, num_before: Tensor, num_frames: int) -> tuple[Tensor, Tensor]:
+        """Root mean square in nepers over the last frames, `(batch, num_frames, 1)`, and how many were heard since."""
+        width = self.config.level_frames
+        total = powers.unfold(1, width, 1).sum(-1)
+        heard = num_before + torch.arange(1, num_frames + 1)
+        mean = total / heard.clamp(max=width)
+        return (mean + FLOOR**2).log()[..., None] / 2, heard[:, -1:].clamp(max=width)
+
+    def _held(self, power: Tensor, cutoff: Tensor) -> Tensor:
+        """The level of the input's highest band in each frame, falling above the cutoff."""
+        low, high = TOP_OF_KNOWN
+        is_top = ((self.frequencies >= low * cutoff) & (self.frequencies <= high * cutoff)).float()
+        top = (power * is_top).sum(-1, keepdim=True) / is_top.sum(-1, keepdim=True).clamp(min=1)
+        octaves = (self.octaves - cutoff.log2()).clamp(min=0)
+        return (top + FLOOR**2).log() / 2 - FALL_PER_OCTAVE * octaves
+
+
+class CausalConvNeXtBlock(nn.Module):
+    """One-dimensional ConvNeXt block (arXiv:2201.03545) that hears no frame after its own."""
+
+    def __init__(self, hidden_size: int, intermediate_size: int, num_layers: int):
+        super().__init__()
+        # A depthwise convolution; for a few frames a product and a sum are several times as fast as PyTorch's.
+        self.depthwise = nn.Parameter(nn.init.trunc_normal_(torch.empty(hidden_size, KERNEL_SIZE), std=0.2))
+        self.bias = nn.Parameter(torch.zeros(hidden_size))
+        self.norm = nn.LayerNorm(hidden_size)
+        self.expand = nn.Linear(hidden_size, intermediate_size)
+        self.project = nn.Linear(intermediate_size, hidden_size)
+        self.scale = nn.Parameter(torch.full((hidden_size,), 1 / num_layers))
+
+    def forward(self, hidden: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
+        """Frames `(batch, num_frames, hidden_size)` after the `KERNEL_SIZE - 1` of `state`; the block's, and the state."""
+        padded = torch.cat([state, hidden], dim=1)
+        update = self.norm((padded.unfold(1, KERNEL_SIZE, 1) * self.depthwise).sum(-1) + self.bias)
+        update = self.project(nn.functional.gelu(self.expand(update)))
+        return hidden + self.scale * update, padded[:, hidden.shape[1] :]
+
+
+def low_delay_windows(n_fft: int, hop_length: int) -> tuple[Tensor, Tensor]:
+    """An analysis window `(n_fft,)` and a synthesis window `(2 * hop_length,)` for the last two hops.
+
+    Their product is a Hann window over these hops, so overlap-add gives back what was analysed.
+    """
+    rise = torch.sin(torch.pi / 2 * (torch.arange(n_fft - hop_length) + 0.5) / (n_fft - hop_length))
+    fall = torch.cos(torch.pi / 2 * (torch.arange(hop_length) + 0.5) / hop_length)
+    window = torch.cat([rise, fall])
+    wanted = torch.sin(torch.pi / 2 * (torch.arange(2 * hop_length) + 0.5) / hop_length).square()
+    return window, wanted / window[-2 * hop_length :]
+
+
+def _band_interpolation(frequencies: Tensor, num_bands: int, f_min: float, f_max: float) -> Tensor:
+    """Linear interpolation in mel from bands to bins, `(num_bands, num_bins)`."""
+    centres = torch.from_numpy(librosa.hz_to_mel([f_min, f_max])).float()
+    position = torch.from_numpy(librosa.hz_to_mel(frequencies.numpy())).float()
+    position = ((position - centres[0]) / (centres[1] - centres[0])).clamp(0, 1) * (num_bands - 1)
+    lower = position.floor().clamp(max=num_bands - 2).long()
+    fraction = position - lower
+    matrix = torch.zeros(num_bands, len(frequencies))
+    bins = torch.arange(len(frequencies))
+    matrix[lower, bins] = 1 - fraction
+    matrix[lower + 1, bins] = fraction
+    return matrix
