@@ -68,7 +68,7 @@ def load_clips(audio: Any, sampling_rate: int | None) -> list[Clip]:
         if isinstance(audio[0], (int, float, np.number)):
             raise ValueError(f"audio is a list of numbers; {FORMS}.")
         return [_load_clip(item, sampling_rate, f"audio[{index}]", has_rate) for index, item in enumerate(audio)]
-    array = _as_array(audio, "audio")
+    array = as_array(audio, "audio")
     if array.ndim == 1 or (array.ndim == 2 and is_clip):
         return [_load_clip(array, sampling_rate, "audio", has_rate)]
     if array.ndim not in (2, 3) or 0 in array.shape[:-1]:
@@ -91,7 +91,7 @@ def _load_clip(item: Any, sampling_rate: int | None, name: str, has_rate: bool) 
         array, rate = read_audio(item)
         sampling_rate = agreed_rate(rate, sampling_rate, name)
         item = array[0] if len(array) == 1 else array
-    array = _as_array(item, name)
+    array = as_array(item, name)
     sampling_rate = check_rate(sampling_rate, name)
     # ComfyUI's dict always holds a batch.
     if is_wrapped and array.ndim == 3 and len(array) == 1:
@@ -108,8 +108,8 @@ def _load_clip(item: Any, sampling_rate: int | None, name: str, has_rate: bool) 
     is_flat = array.ndim == 1
     array = np.atleast_2d(array)
     if array.dtype.kind != "f":
-        return Clip(_scaled(array), sampling_rate, is_flat, has_rate=has_rate)
-    peak = _check_samples(array, sampling_rate, name)
+        return Clip(scaled(array), sampling_rate, is_flat, has_rate=has_rate)
+    peak = check_samples(array, sampling_rate, name)
     notes = []
     if peak > USUAL_PEAK:
         notes.append(
@@ -120,7 +120,7 @@ def _load_clip(item: Any, sampling_rate: int | None, name: str, has_rate: bool) 
     return Clip(array.astype(np.float32, copy=False), sampling_rate, is_flat, tuple(notes), has_rate)
 
 
-def _check_samples(array: np.ndarray, sampling_rate: int, name: str) -> float:
+def check_samples(array: np.ndarray, sampling_rate: int, name: str) -> float:
     """The largest absolute sample of `(channels, num_samples)`; raises ValueError if one can't be used."""
     peak = max(float(array.max()), -float(array.min()))
     if peak <= LARGEST_SAMPLE:
@@ -137,12 +137,12 @@ def _check_samples(array: np.ndarray, sampling_rate: int, name: str) -> float:
     )
 
 
-def _as_array(audio: Any, name: str) -> np.ndarray:
-    """An array of floats or of integers that can be scaled, in the machine's byte order."""
+def as_array(audio: Any, name: str, accepted: str = FORMS) -> np.ndarray:
+    """An array of floats or of integers that can be scaled, in the machine's byte order; errors say what is accepted."""
     if is_tensor(audio):
         audio = samples_of(audio, name)
     if not isinstance(audio, np.ndarray):
-        raise ValueError(f"{name} is a {type(audio).__name__}; {FORMS}.")
+        raise ValueError(f"{name} is a {type(audio).__name__}; {accepted}.")
     if np.ma.is_masked(audio):
         raise ValueError(f"{name} is a masked array: fill in what is masked, `audio.filled(0)`.")
     audio = np.asarray(audio)
@@ -152,7 +152,7 @@ def _as_array(audio: Any, name: str) -> np.ndarray:
     return audio.astype(dtype, copy=False)
 
 
-def _scaled(audio: np.ndarray) -> np.ndarray:
+def scaled(audio: np.ndarray) -> np.ndarray:
     """Integers as float32 by their type's range, unsigned bytes around 128."""
     if audio.dtype == np.uint8:
         return (audio.astype(np.float32) - 128) / 128

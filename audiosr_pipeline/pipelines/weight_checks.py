@@ -4,7 +4,7 @@ import json
 import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -14,6 +14,21 @@ from audiosr_pipeline.convert.checkpoint_file import read_tensors
 
 NUM_SHOWN = 6
 Tensors = dict[str, Tensor]
+Network = TypeVar("Network", bound=nn.Module)
+
+
+def load_part(network_class: type[Network], folder: str | Path, **options: Any) -> Network:
+    """The network that was saved to a folder; options as its `from_pretrained`.
+
+    Raises:
+        OSError: If the folder holds none.
+        ValueError: If its file lacks tensors, which would be drawn at random, or holds others than the network has, or
+            such as are NaN or infinite; the message names them.
+    """
+    network = network_class.from_pretrained(folder, **options)  # type: ignore[attr-defined]
+    check_files({Path(folder).name: network})
+    check_finite_weights({str(folder): network})
+    return network
 
 
 def check_finite_weights(networks: dict[str, Any]) -> None:

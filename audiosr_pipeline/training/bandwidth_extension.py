@@ -11,7 +11,7 @@ from audiosr_pipeline.training.dataset import crop_generators, find_recordings, 
 from audiosr_pipeline.training.discriminators import Adversary, waveform_discriminators
 from audiosr_pipeline.training.loop import Batch, launch, train
 from audiosr_pipeline.training.losses import band_level_loss, band_magnitude_loss
-from audiosr_pipeline.training.parts import load_part
+from audiosr_pipeline.pipelines.weight_checks import load_part
 from audiosr_pipeline.training.settings import BandwidthExtensionSettings
 
 # A generated mel's errors: levels that are off by some decibels for a tenth of a second and a sixth of an octave, and

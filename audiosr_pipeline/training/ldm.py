@@ -15,7 +15,8 @@ from audiosr_pipeline.training.cliff import continue_band
 from audiosr_pipeline.training.dataset import crop_generators, find_recordings, training_crops
 from audiosr_pipeline.training.degrade import DegradationShares
 from audiosr_pipeline.training.loop import Batch, launch, train
-from audiosr_pipeline.training.parts import fingerprint, load_part, read_trained_with
+from audiosr_pipeline.pipelines.weight_checks import load_part
+from audiosr_pipeline.training.parts import fingerprint, read_trained_with
 from audiosr_pipeline.training.settings import LDMSettings
 from audiosr_pipeline.training.vae import Autoencoder, encode, load_autoencoder
 

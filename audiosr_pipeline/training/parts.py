@@ -1,35 +1,16 @@
-"""Trained parts of a model in their folders: loaded whole, and known again by what they were trained with."""
+"""Trained parts of a model in their folders: known again by what they were trained with."""
 
 import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import torch
 from torch import nn
 
-from audiosr_pipeline.pipelines.weight_checks import check_files, check_finite_weights
-
 # Beside the weights of a part: the fingerprints of the networks that it was trained with, by name.
 TRAINED_WITH = "trained_with.json"
-
-Network = TypeVar("Network", bound=nn.Module)
-
-
-def load_part(network_class: type[Network], folder: str | Path, **options: Any) -> Network:
-    """The network that was saved to a folder; options as its `from_pretrained`.
-
-    Raises:
-        OSError: If the folder holds none.
-        ValueError: If its file lacks tensors, which would be drawn at random, or holds others than the network has, or
-            such as are NaN or infinite; the message names them.
-    """
-    network = network_class.from_pretrained(folder, **options)  # type: ignore[attr-defined]
-    check_files({Path(folder).name: network})
-    check_finite_weights({str(folder): network})
-    return network
-
 
 def fingerprint(network: nn.Module) -> str:
     """64 hexadecimal digits that differ for networks with other weights or another scaling factor."""

@@ -25,7 +25,7 @@ from audiosr_pipeline.training.dataset import (
 )
 from audiosr_pipeline.training.discriminators import Adversary, PatchDiscriminator
 from audiosr_pipeline.training.loop import Batch, launch, train
-from audiosr_pipeline.training.parts import load_part
+from audiosr_pipeline.pipelines.weight_checks import load_part
 from audiosr_pipeline.training.settings import PATCH, VAESettings
 
 CONSTANT = 100.0

@@ -19,7 +19,7 @@ from audiosr_pipeline.training.dataset import find_recordings, training_crops
 from audiosr_pipeline.training.discriminators import Adversary, waveform_discriminators
 from audiosr_pipeline.training.loop import Batch, launch, train
 from audiosr_pipeline.training.losses import multi_resolution_stft_loss
-from audiosr_pipeline.training.parts import load_part
+from audiosr_pipeline.pipelines.weight_checks import load_part
 from audiosr_pipeline.training.settings import VocoderSettings
 from audiosr_pipeline.training.vae import encode, load_autoencoder
 
