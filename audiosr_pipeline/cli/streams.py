@@ -49,7 +49,7 @@ def as_file(source: Path) -> Iterator[Path]:
         copy = Path(folder) / "stream"
         with open(copy, "wb") as file:
             if source == STDIN:
-                shutil.copyfileobj(_stdin(), file)
+                shutil.copyfileobj(open_stdin(), file)
             else:
                 with open(source, "rb") as pipe:
                     shutil.copyfileobj(pipe, file)
@@ -79,7 +79,8 @@ def deliver(file: Path) -> None:
         raise
 
 
-def _stdin() -> BinaryIO:
+def open_stdin() -> BinaryIO:
+    """What is piped in; raises ValueError if stdin is a terminal or closed."""
     if sys.stdin is None:
         raise ValueError("stdin is closed: pipe audio into it")
     if sys.stdin.isatty():

@@ -230,7 +230,8 @@ class CausalConvNeXtBlock(nn.Module):
     def __init__(self, hidden_size: int, intermediate_size: int, num_layers: int):
         super().__init__()
         # A depthwise convolution; for a few frames a product and a sum are several times as fast as PyTorch's.
-        self.depthwise = nn.Parameter(nn.init.trunc_normal_(torch.empty(hidden_size, KERNEL_SIZE), std=0.2))
+        self.depthwise = nn.Parameter(torch.empty(hidden_size, KERNEL_SIZE))
+        nn.init.trunc_normal_(self.depthwise, std=0.2)
         self.bias = nn.Parameter(torch.zeros(hidden_size))
         self.norm = nn.LayerNorm(hidden_size)
         self.expand = nn.Linear(hidden_size, intermediate_size)
