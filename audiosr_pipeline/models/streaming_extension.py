@@ -15,6 +15,8 @@ TOP_OF_KNOWN = (0.7, 0.95)
 # 6 dB per octave, the fall of that guess, in nepers.
 FALL_PER_OCTAVE = 0.69
 KERNEL_SIZE = 7
+# The first bins above the cutoff stay empty: the short synthesis window would spread them over the input's own band.
+NUM_SPLICE_BINS = 3
 # A magnitude beyond e^6 is no audio; the clamp keeps a bad prediction finite.
 LARGEST_LOG_MAGNITUDE = 6.0
 
@@ -148,7 +150,7 @@ class StreamingExtension(ModelMixin, ConfigMixin):
         correction, noisiness = (prediction.float() @ self.interpolation).unbind(2)
         magnitude = (self._held(made_power, cutoff) + correction).clamp(max=LARGEST_LOG_MAGNITUDE).exp()
         total = made_power.mean(-1, keepdim=True)
-        magnitude = magnitude * (total / (total + FLOOR**2)) * (1 - known)
+        magnitude = magnitude * (total / (total + FLOOR**2)) * self.is_new(cutoff_freq).float()
         # The two are independent: their powers add up to one.
         angle = noisiness.sigmoid() * (torch.pi / 2)
         excitation = self.excitation(torch.complex(real, imaginary))
@@ -160,6 +162,11 @@ class StreamingExtension(ModelMixin, ConfigMixin):
             hidden=hidden,
         )
         return new, after
+
+    def is_new(self, cutoff_freq: Tensor) -> Tensor:
+        """Which bins are made, `(batch, 1, num_bins)`, for cutoffs `(batch,)`."""
+        bin_hz = self.config.sampling_rate / self.config.n_fft
+        return self.frequencies >= cutoff_freq[:, None, None] + NUM_SPLICE_BINS * bin_hz
 
     def network(self, features: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
         """The bands' corrections in nepers and noisiness before its sigmoid, `(batch, num_frames, 2, num_bands)`."""

@@ -39,8 +39,7 @@ def train_streaming_extension(settings) -> None:
         with accelerator.autocast():
             new, _ = model(spectrum, cutoff_freq, noise, model.initial_state(len(audio)))
         new = new[:, look_ahead:]
-        frequencies = model.frequencies
-        counted = (frequencies >= cutoff_freq[:, None, None]) & (frequencies < edge_freq[:, None, None])
+        counted = model.is_new(cutoff_freq) & (model.frequencies < edge_freq[:, None, None])
         estimate = model.inverse_stft(torch.where(counted, new, truth))[:, hop : hop + audio.shape[-1]]
         audio = audio[:, : estimate.shape[-1]]
         bands = cutoff_freq, edge_freq
