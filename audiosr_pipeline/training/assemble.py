@@ -6,8 +6,8 @@ from diffusers import AudioLDM2UNet2DConditionModel
 from audiosr_pipeline.models.envelope_predictor import EnvelopePredictor
 from audiosr_pipeline.models.feature_extractor import MelFeatureExtractor
 from audiosr_pipeline.pipelines.audiosr import AudioSRPipeline
-from audiosr_pipeline.training.ldm import build_scheduler
 from audiosr_pipeline.pipelines.weight_checks import load_part
+from audiosr_pipeline.training.ldm import build_scheduler
 from audiosr_pipeline.training.parts import check_trained_with
 from audiosr_pipeline.training.saving import saving
 from audiosr_pipeline.training.settings import AssemblySettings

@@ -6,12 +6,12 @@ from torch import Tensor, nn
 
 from audiosr_pipeline.models.bandwidth_extension import BandwidthExtensionVocoder
 from audiosr_pipeline.models.feature_extractor import MelFeatureExtractor
+from audiosr_pipeline.pipelines.weight_checks import load_part
 from audiosr_pipeline.training.cliff import NUM_ON_SLOPE, find_cliff
 from audiosr_pipeline.training.dataset import crop_generators, find_recordings, training_crops
 from audiosr_pipeline.training.discriminators import Adversary, waveform_discriminators
 from audiosr_pipeline.training.loop import Batch, launch, train
 from audiosr_pipeline.training.losses import band_level_loss, band_magnitude_loss
-from audiosr_pipeline.pipelines.weight_checks import load_part
 from audiosr_pipeline.training.settings import BandwidthExtensionSettings
 
 # A generated mel's errors: levels that are off by some decibels for a tenth of a second and a sixth of an octave, and

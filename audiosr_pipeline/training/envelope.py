@@ -7,10 +7,10 @@ from torch.nn.functional import smooth_l1_loss
 from audiosr_pipeline.dsp.low_band import num_low_mels
 from audiosr_pipeline.models.envelope_predictor import EnvelopePredictor
 from audiosr_pipeline.models.feature_extractor import MelFeatureExtractor
+from audiosr_pipeline.pipelines.weight_checks import load_part
 from audiosr_pipeline.training.cliff import NUM_ON_SLOPE, find_cliff
 from audiosr_pipeline.training.dataset import find_recordings, training_crops
 from audiosr_pipeline.training.loop import Batch, launch, train
-from audiosr_pipeline.pipelines.weight_checks import load_part
 from audiosr_pipeline.training.settings import EnvelopeSettings
 
 # Errors count by bin and frame, by bands of so many bins in each frame, and by such bands over so many frames.

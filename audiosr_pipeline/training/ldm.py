@@ -11,11 +11,11 @@ from torch.nn.functional import avg_pool2d
 from audiosr_pipeline.models.feature_extractor import MelFeatureExtractor
 from audiosr_pipeline.models.official import build_official_unet
 from audiosr_pipeline.pipelines.sampling import UNCONDITIONAL_LATENT
+from audiosr_pipeline.pipelines.weight_checks import load_part
 from audiosr_pipeline.training.cliff import continue_band
 from audiosr_pipeline.training.dataset import crop_generators, find_recordings, training_crops
 from audiosr_pipeline.training.degrade import DegradationShares
 from audiosr_pipeline.training.loop import Batch, launch, train
-from audiosr_pipeline.pipelines.weight_checks import load_part
 from audiosr_pipeline.training.parts import fingerprint, read_trained_with
 from audiosr_pipeline.training.settings import LDMSettings
 from audiosr_pipeline.training.vae import Autoencoder, encode, load_autoencoder

@@ -5,12 +5,12 @@ from torch import Tensor, nn
 
 from audiosr_pipeline.models.feature_extractor import MelFeatureExtractor
 from audiosr_pipeline.models.streaming_extension import StreamingExtension
+from audiosr_pipeline.pipelines.weight_checks import load_part
 from audiosr_pipeline.training.bandwidth_extension import content_edges
 from audiosr_pipeline.training.dataset import find_recordings, training_crops
 from audiosr_pipeline.training.discriminators import Adversary, waveform_discriminators
 from audiosr_pipeline.training.loop import Batch, launch, train
 from audiosr_pipeline.training.losses import band_level_loss, band_magnitude_loss
-from audiosr_pipeline.pipelines.weight_checks import load_part
 
 
 def train_streaming_extension(settings) -> None:

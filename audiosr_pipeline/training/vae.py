@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from audiosr_pipeline.models.feature_extractor import MelFeatureExtractor
 from audiosr_pipeline.models.official import build_official_vae
+from audiosr_pipeline.pipelines.weight_checks import load_part
 from audiosr_pipeline.training.dataset import (
     Recording,
     crop_generators,
@@ -25,7 +26,6 @@ from audiosr_pipeline.training.dataset import (
 )
 from audiosr_pipeline.training.discriminators import Adversary, PatchDiscriminator
 from audiosr_pipeline.training.loop import Batch, launch, train
-from audiosr_pipeline.pipelines.weight_checks import load_part
 from audiosr_pipeline.training.settings import PATCH, VAESettings
 
 CONSTANT = 100.0

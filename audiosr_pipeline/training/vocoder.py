@@ -15,11 +15,11 @@ from audiosr_pipeline.models.bandwidth_extension import BandwidthExtensionVocode
 from audiosr_pipeline.models.feature_extractor import MelFeatureExtractor
 from audiosr_pipeline.models.official import build_official_vocoder
 from audiosr_pipeline.models.vocoder import ISTFTVocoder
+from audiosr_pipeline.pipelines.weight_checks import load_part
 from audiosr_pipeline.training.dataset import find_recordings, training_crops
 from audiosr_pipeline.training.discriminators import Adversary, waveform_discriminators
 from audiosr_pipeline.training.loop import Batch, launch, train
 from audiosr_pipeline.training.losses import multi_resolution_stft_loss
-from audiosr_pipeline.pipelines.weight_checks import load_part
 from audiosr_pipeline.training.settings import VocoderSettings
 from audiosr_pipeline.training.vae import encode, load_autoencoder
 
