@@ -56,7 +56,8 @@ class PCMFormat:
         clipped = np.clip(rounded, -largest - 1, largest)
         num_clipped = int(np.count_nonzero(clipped != rounded))
         if bits == 24:
-            return np.ascontiguousarray(clipped.astype("<i4").view(np.uint8).reshape(-1, 4)[:, :3]).tobytes(), num_clipped
+            narrowed = clipped.astype("<i4").view(np.uint8).reshape(-1, 4)[:, :3]
+            return np.ascontiguousarray(narrowed).tobytes(), num_clipped
         return clipped.astype(f"<i{bits // 8}").tobytes(), num_clipped
 
     def at(self, sampling_rate: int) -> "PCMFormat":

@@ -15,8 +15,8 @@ TRAINERS = {
     "vae": "audiosr_pipeline.training.vae:train_vae",
     "ldm": "audiosr_pipeline.training.ldm:train_ldm",
     "vocoder": "audiosr_pipeline.training.vocoder:train_vocoder",
-    "extension": "audiosr_pipeline.training.bandwidth_extension:train_bandwidth_extension",
     "envelope": "audiosr_pipeline.training.envelope:train_envelope",
+    "streaming": "audiosr_pipeline.training.streaming_extension:train_streaming_extension",
     "assemble": "audiosr_pipeline.training.assemble:assemble",
 }
 

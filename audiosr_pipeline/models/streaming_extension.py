@@ -246,7 +246,7 @@ class CausalConvNeXtBlock(nn.Module):
         self.scale = nn.Parameter(torch.full((hidden_size,), 1 / num_layers))
 
     def forward(self, hidden: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
-        """Frames `(batch, num_frames, hidden_size)` after the `KERNEL_SIZE - 1` of `state`; the block's, and the state."""
+        """The next frames `(batch, num_frames, hidden_size)`, after those of the state, and the state after them."""
         padded = torch.cat([state, hidden], dim=1)
         update = self.norm((padded.unfold(1, KERNEL_SIZE, 1) * self.depthwise).sum(-1) + self.bias)
         update = self.project(nn.functional.gelu(self.expand(update)))

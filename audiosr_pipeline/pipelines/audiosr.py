@@ -12,7 +12,6 @@ from transformers import SpeechT5HifiGan
 
 from audiosr_pipeline.dsp.envelope import adjust_envelope, limit_rise, match_splice
 from audiosr_pipeline.dsp.low_band import low_mel_error_db, num_low_mels
-from audiosr_pipeline.models.bandwidth_extension import BandwidthExtensionVocoder
 from audiosr_pipeline.models.envelope_predictor import EnvelopePredictor
 from audiosr_pipeline.models.feature_extractor import MelFeatureExtractor
 from audiosr_pipeline.models.vocoder import ISTFTVocoder
@@ -64,7 +63,7 @@ class AudioSRPipeline(CallState, LoadablePipeline):
         unet: `AudioLDM2UNet2DConditionModel` that takes noisy and condition latents, concatenated, and predicts the
             velocity.
         vocoder: Called with mel `(batch, num_frames, n_mels)`, gives `(batch, num_samples)`: `SpeechT5HifiGan` or
-            `ISTFTVocoder`; `BandwidthExtensionVocoder` is given the low-passed input too.
+            `ISTFTVocoder`.
         feature_extractor: Log-mel front end.
         scheduler: Any diffusers scheduler for v-prediction.
         envelope_predictor: Says what mel spectrogram is to be expected above the cutoff; what is generated is moved
@@ -88,7 +87,7 @@ class AudioSRPipeline(CallState, LoadablePipeline):
         # `from_pipe` takes over a network only if its class stands here.
         vae: AutoencoderKL | AutoencoderDC,
         unet: AudioLDM2UNet2DConditionModel,
-        vocoder: SpeechT5HifiGan | ISTFTVocoder | BandwidthExtensionVocoder,
+        vocoder: SpeechT5HifiGan | ISTFTVocoder,
         feature_extractor: MelFeatureExtractor,
         scheduler: SchedulerMixin,
         envelope_predictor: EnvelopePredictor | None = None,

@@ -138,7 +138,7 @@ def check_samples(array: np.ndarray, sampling_rate: int, name: str) -> float:
 
 
 def as_array(audio: Any, name: str, accepted: str = FORMS) -> np.ndarray:
-    """An array of floats or of integers that can be scaled, in the machine's byte order; errors say what is accepted."""
+    """An array of floats or of integers that can be scaled, in the machine's byte order."""
     if is_tensor(audio):
         audio = samples_of(audio, name)
     if not isinstance(audio, np.ndarray):

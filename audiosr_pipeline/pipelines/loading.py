@@ -13,7 +13,6 @@ from diffusers.utils import SAFETENSORS_WEIGHTS_NAME
 from typing_extensions import Self
 
 from audiosr_pipeline.convert.components import convert_checkpoint
-from audiosr_pipeline.models.bandwidth_extension import BandwidthExtensionVocoder
 from audiosr_pipeline.models.envelope_predictor import EnvelopePredictor
 from audiosr_pipeline.models.feature_extractor import MelFeatureExtractor
 from audiosr_pipeline.models.vocoder import ISTFTVocoder
@@ -30,7 +29,7 @@ logger = logging.getLogger(__name__)
 
 # diffusers downloads a model from the Hub only if it knows the module of each component (its issue 6563). No classes
 # need be listed: ours derive from ones that it lists.
-OWN_CLASSES = (MelFeatureExtractor, ISTFTVocoder, BandwidthExtensionVocoder, EnvelopePredictor)
+OWN_CLASSES = (MelFeatureExtractor, ISTFTVocoder, EnvelopePredictor)
 LOADABLE_CLASSES.update({part.__module__: {} for part in OWN_CLASSES})
 
 # What the fine-tuned models of the package share.

@@ -3,19 +3,17 @@
 from typing import Any
 
 import numpy as np
-import torch
 from torch import Tensor
 
 from audiosr_pipeline.dsp.low_band import replace_low_mel
 from audiosr_pipeline.dsp.normalization import apply_gain
 from audiosr_pipeline.dsp.temporal_envelope import follow_envelope
 from audiosr_pipeline.dsp.windows import Window
-from audiosr_pipeline.models.bandwidth_extension import BandwidthExtensionVocoder
 from audiosr_pipeline.models.feature_extractor import MelFeatureExtractor
 from audiosr_pipeline.models.vocoder import ISTFTVocoder
 from audiosr_pipeline.pipelines.latent_grid import LatentGrid
 from audiosr_pipeline.pipelines.onednn import OneDNN
-from audiosr_pipeline.pipelines.prepared_clip import PreparedClip, continued_components, lowpassed
+from audiosr_pipeline.pipelines.prepared_clip import PreparedClip
 
 # A vocoder hears less far than the UNet: longer windows would only take memory.
 VOCODER_FRAMES = 64
@@ -51,10 +49,6 @@ def vocode(
     input_mel, cutoff_freq = prepared.mel, prepared.inspection.cutoff_freq
     num_samples, components = prepared.audio.shape[-1], prepared.components
     rate = feature_extractor.sampling_rate
-    heard: Tensor | None = None
-    if isinstance(vocoder, BandwidthExtensionVocoder):
-        continued = continued_components(prepared.clip, components, num_samples, grid, rate)
-        heard = torch.cat([lowpassed(part, cutoff_freq, prepared.gain, rate) for part in continued])
 
     def vocoded(window: Window) -> Tensor:
         frames = slice(window.start * scale, window.stop * scale)
@@ -62,12 +56,7 @@ def vocode(
         own = input_mel[:, :, frames].to(mel.device)
         replaced = replace_low_mel(mel[:, :, frames], own, cutoff_freq, feature_extractor.mel_edges)
         # Where windows overlap they need the same noise.
-        given: dict[str, Any] = {}
-        if isinstance(vocoder, (ISTFTVocoder, BandwidthExtensionVocoder)):
-            given["first_frame"] = frames.start
-        if heard is not None:
-            samples = slice(window.start * frame_samples, window.stop * frame_samples)
-            given |= {"audio": heard[:, samples].to(mel.device), "cutoff_freq": cutoff_freq}
+        given = {"first_frame": frames.start} if isinstance(vocoder, ISTFTVocoder) else {}
         with OneDNN():
             audio = vocoder(replaced[:, 0].to(vocoder.dtype), **given)
         needed = (window.stop - window.start) * frame_samples

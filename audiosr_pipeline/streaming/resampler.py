@@ -15,8 +15,8 @@ CUTOFF = 0.95
 class StreamingResampler:
     """Polyphase resampler with a linear phase.
 
-    libsoxr's streams hold back up to 137 ms (8 to 48 kHz, "HQ"), and how much they give at a time varies; here a step is
-    made as soon as its last sample's neighbours are there, and always in the same way.
+    libsoxr's streams hold back up to 137 ms (8 to 48 kHz, "HQ"), and how much they give at a time varies; here a step
+    is made as soon as its last sample's neighbours are there, and always in the same way.
 
     Args:
         sampling_rate: Rate of the input in Hz.

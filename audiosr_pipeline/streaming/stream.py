@@ -63,9 +63,9 @@ class StreamingAudioSR:
     ):
         self.input_rate = check_rate(sampling_rate, "the stream")
         if self.input_rate > HIGHEST_RATE:
-            raise ValueError(f"sampling_rate={sampling_rate}; a stream's is at most {HIGHEST_RATE} Hz: resample it before.")
+            raise ValueError(f"sampling_rate={sampling_rate}; a stream's is at most {HIGHEST_RATE} Hz: resample it.")
         if isinstance(channels, bool) or channels not in (1, 2):
-            raise ValueError(f"channels={channels!r}; accepted are 1 and 2. Make a stream of its own for each other one.")
+            raise ValueError(f"channels={channels!r}; accepted are 1 and 2. Make a stream for each other one.")
         if cutoff_freq is not None:
             check_number(
                 "cutoff_freq", cutoff_freq, lambda value: LOWEST_EDGE <= value <= HIGHEST_EDGE, "2000 to 20000 Hz"
@@ -79,8 +79,10 @@ class StreamingAudioSR:
         # A step's audio lies one hop, for the overlap, and the look-ahead before the samples that made it.
         self._behind = (1 + config.look_ahead) * self._hop
         self._latency = self._resampler.latency_samples + self._behind + self._step - 1
-        self._edges = None if cutoff_freq is not None else BandEdgeFinder(
-            CUTOFF * self.input_rate / 2, self.sampling_rate, channels
+        self._edges = (
+            None
+            if cutoff_freq is not None
+            else BandEdgeFinder(CUTOFF * self.input_rate / 2, self.sampling_rate, channels)
         )
         self._edge = cutoff_freq if self._edges is None else self._edges.edge
         self._found = [(0.0, self._edge)]
@@ -99,7 +101,7 @@ class StreamingAudioSR:
 
     @property
     def latency_samples(self) -> int:
-        """How late the output is, in samples at 48 kHz: the input's sample `n` comes at `n * 48000 / rate + latency`."""
+        """How late the output is: the input's sample `n` comes at `n * 48000 / rate + latency_samples`."""
         return self._latency
 
     def push(self, block: Any, sampling_rate: int | None = None) -> np.ndarray:
@@ -248,7 +250,7 @@ class _Turn:
 
     def __enter__(self) -> None:
         if not self._stream._turn.acquire(blocking=False):
-            raise RuntimeError("another thread is pushing to this stream; push from one thread, or hold a lock of yours.")
+            raise RuntimeError("another thread is pushing to this stream; push from one thread, or hold a lock.")
         if self._stream._has_ended:
             self._stream._turn.release()
             raise RuntimeError("the stream has ended; make another StreamingAudioSR for another one.")

@@ -12,7 +12,7 @@ from audiosr_pipeline.training.parts import check_trained_with
 from audiosr_pipeline.training.saving import saving
 from audiosr_pipeline.training.settings import AssemblySettings
 from audiosr_pipeline.training.vae import load_autoencoder
-from audiosr_pipeline.training.vocoder import load_any_vocoder
+from audiosr_pipeline.training.vocoder import load_vocoder
 from audiosr_pipeline.writing import new_folder
 
 
@@ -32,7 +32,7 @@ def assemble(settings: AssemblySettings) -> None:
         pipe = AudioSRPipeline(
             vae=vae,
             unet=load_part(AudioLDM2UNet2DConditionModel, settings.ldm, dtype=torch.float16),
-            vocoder=load_any_vocoder(settings.vocoder, dtype=torch.float16),
+            vocoder=load_vocoder(settings.vocoder, dtype=torch.float16),
             feature_extractor=MelFeatureExtractor(),
             scheduler=build_scheduler(),
             envelope_predictor=envelope,

@@ -4,8 +4,11 @@ Most free recordings end between 15 and 22 kHz, for reasons that their sound doe
 as they are guesses such an edge, and guesses it anew at every place of a clip.
 """
 
+import numpy as np
 import torch
 from torch import Tensor
+
+from audiosr_pipeline.models.feature_extractor import MelFeatureExtractor
 
 # Numbers of bins are of AudioSR's 256 mel bins, 43 to an octave up here; levels are in nepers (8.7 dB).
 # 12 kHz: what stops lower would be continued with what lies below 5 kHz, another part of the sound.
@@ -81,3 +84,17 @@ def continue_band(mel: Tensor, log_floor: float) -> Tensor:
     falling = trend.clamp(-STEEPEST_TREND, 0.0) * (2 * torch.arange(missing, device=mel.device) + 1)
     mirrored = (mel[..., known - missing : known].flip(-1) + falling).clamp(min=log_floor)
     return torch.cat([mel[..., :known], torch.maximum(mel[..., known:], mirrored)], dim=-1)
+
+
+def content_edges(mel: Tensor, feature_extractor: MelFeatureExtractor) -> Tensor:
+    """Where each crop's own content ends in Hz, `(batch,)`: at a coder's or converter's cliff, else nowhere (48 kHz).
+
+    Args:
+        mel: Log-mel of the truths `(batch, 1, num_frames, n_mels)`.
+        feature_extractor: What made it.
+    """
+    # A bin begins where the one two below ends. At the Nyquist frequency there is a bin too.
+    starts = np.concatenate([np.zeros(2), feature_extractor.mel_edges[:-2], [feature_extractor.sampling_rate]])
+    n_mels = feature_extractor.n_mels
+    cliffs = [find_cliff(clip, feature_extractor.log_floor) for clip in mel]
+    return torch.tensor([starts[cliff if cliff == n_mels else cliff - NUM_ON_SLOPE] for cliff in cliffs]).float()

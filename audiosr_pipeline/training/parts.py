@@ -12,6 +12,7 @@ from torch import nn
 # Beside the weights of a part: the fingerprints of the networks that it was trained with, by name.
 TRAINED_WITH = "trained_with.json"
 
+
 def fingerprint(network: nn.Module) -> str:
     """64 hexadecimal digits that differ for networks with other weights or another scaling factor."""
     config: Any = getattr(network, "config", None)

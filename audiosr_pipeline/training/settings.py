@@ -195,15 +195,18 @@ class VocoderSettings(AdversarialSettings):
 
 
 @dataclass(frozen=True, kw_only=True)
-class BandwidthExtensionSettings(AdversarialSettings):
-    """Settings of the bandwidth-extension vocoder's training."""
+class StreamingSettings(AdversarialSettings):
+    """Settings of the streaming network's training."""
 
     presets: ClassVar = {"mini": {}}
 
-    output: str = other_default("output", "runs/bandwidth-extension")
-    crop_s: float = other_default("crop_s", 0.64)
-    num_steps: int = other_default("num_steps", 4_000)
-    hidden: float = setting(0.5, "share of the crops whose mel is hidden")
+    output: str = other_default("output", "runs/streaming")
+    crop_s: float = other_default("crop_s", 1.28)
+    num_steps: int = other_default("num_steps", 8_000)
+    batch_size: int = other_default("batch_size", 4)
+    speech: float = other_default("speech", 0.3)
+    music: float = other_default("music", 0.35)
+    effects: float = other_default("effects", 0.35)
     magnitude_weight: float = setting(1.0, "weight of the multi-resolution log-magnitude loss")
     level_weight: float = setting(1.0, "weight of the levels of bands: by frame, in 40 ms, and over the crop")
     period_channels: int = setting(0, "first width of the multi-period discriminators (32 in HiFi-GAN); 0: none")
@@ -212,10 +215,8 @@ class BandwidthExtensionSettings(AdversarialSettings):
         super().__post_init__()
         if self.official_width:
             raise ValueError(
-                f"official_width={self.official_width}; this vocoder was published by none: accepted is 0."
+                f"official_width={self.official_width}; this network was published by none: accepted is 0."
             )
-        if not 0 <= self.hidden <= 1:
-            raise ValueError(f"hidden={self.hidden}; accepted are numbers from 0 to 1.")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,14 +6,23 @@ from torch import Tensor, nn
 from audiosr_pipeline.models.feature_extractor import MelFeatureExtractor
 from audiosr_pipeline.models.streaming_extension import StreamingExtension
 from audiosr_pipeline.pipelines.weight_checks import load_part
-from audiosr_pipeline.training.bandwidth_extension import content_edges
+from audiosr_pipeline.training.cliff import content_edges
 from audiosr_pipeline.training.dataset import find_recordings, training_crops
 from audiosr_pipeline.training.discriminators import Adversary, waveform_discriminators
 from audiosr_pipeline.training.loop import Batch, launch, train
 from audiosr_pipeline.training.losses import band_level_loss, band_magnitude_loss
+from audiosr_pipeline.training.settings import StreamingSettings
 
 
-def train_streaming_extension(settings) -> None:
+def train_streaming_extension(settings: StreamingSettings) -> None:
+    """Trains on low-passed crops, each heard from its beginning on.
+
+    Where a recording ends at a coder's cliff, nothing above it counts: the losses and the discriminators get the truth
+    there, and below the cutoff.
+
+    Raises:
+        As `train` and `find_recordings`.
+    """
     accelerator = launch(settings)
     recordings, held_out = find_recordings(settings.data, settings.licences)
     feature_extractor = MelFeatureExtractor()

@@ -11,7 +11,6 @@ from torch import Tensor, nn
 from torch.nn.utils.parametrizations import weight_norm
 from transformers import SpeechT5HifiGan
 
-from audiosr_pipeline.models.bandwidth_extension import BandwidthExtensionVocoder
 from audiosr_pipeline.models.feature_extractor import MelFeatureExtractor
 from audiosr_pipeline.models.official import build_official_vocoder
 from audiosr_pipeline.models.vocoder import ISTFTVocoder
@@ -93,26 +92,10 @@ def _vocoder(settings: VocoderSettings) -> Vocoder:
 
 
 def load_vocoder(folder: str | Path, dtype: torch.dtype = torch.float32) -> Vocoder:
-    """The vocoder of mels alone that was saved to a folder, whichever it is.
-
-    Raises:
-        ValueError: If it needs the input's waveform too.
-    """
-    vocoder = load_any_vocoder(folder, dtype)
-    if isinstance(vocoder, BandwidthExtensionVocoder):
-        raise ValueError(f"{folder} holds a vocoder that needs the input's waveform: train it by train extension.")
-    return vocoder
-
-
-def load_any_vocoder(folder: str | Path, dtype: torch.dtype = torch.float32) -> Vocoder | BandwidthExtensionVocoder:
-    """The vocoder that was saved to a folder, also one that needs the input's waveform."""
+    """The vocoder that was saved to a folder, whichever it is."""
     config = json.loads((Path(folder) / "config.json").read_text())
     # That transformers writes and diffusers doesn't.
-    if "model_type" in config:
-        return load_part(SpeechT5HifiGan, folder, dtype=dtype)
-    # That the vocoder of mels alone hasn't.
-    hears_input = "mel_hop_length" in config
-    return load_part(BandwidthExtensionVocoder if hears_input else ISTFTVocoder, folder, dtype=dtype)
+    return load_part(SpeechT5HifiGan if "model_type" in config else ISTFTVocoder, folder, dtype=dtype)
 
 
 def save_vocoder(vocoder: Vocoder, folder: str | Path) -> None:

@@ -145,9 +145,7 @@ def test_a_bad_block_is_refused_and_the_stream_goes_on(tiny_extension, block, me
         stream.push(block)
     parts += [stream.push(audio[999:]), stream.flush()]
     undisturbed = StreamingAudioSR(tiny_extension, 16_000, cutoff_freq=6_000)
-    assert np.array_equal(
-        np.concatenate(parts)[stream.latency_samples :], streamed(undisturbed, audio)
-    )
+    assert np.array_equal(np.concatenate(parts)[stream.latency_samples :], streamed(undisturbed, audio))
 
 
 def test_integers_and_tensors_are_taken(tiny_extension):

@@ -24,7 +24,10 @@ def add_parser(commands: Any) -> None:
         help="the package's own streaming model, or the folder of one; default: %(default)s",
     )
     parser.add_argument(
-        "--cutoff-freq", type=number(float, 2_000, 20_000), metavar="HZ", help="where the input's content ends; else found"
+        "--cutoff-freq",
+        type=number(float, 2_000, 20_000),
+        metavar="HZ",
+        help="where the input's content ends; else found",
     )
     parser.add_argument(
         "--raw",

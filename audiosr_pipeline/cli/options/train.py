@@ -6,9 +6,9 @@ from typing import Any
 
 from audiosr_pipeline.training.settings import (
     AssemblySettings,
-    BandwidthExtensionSettings,
     EnvelopeSettings,
     LDMSettings,
+    StreamingSettings,
     VAESettings,
     VocoderSettings,
 )
@@ -18,8 +18,8 @@ PARTS: dict[str, tuple[type[Any], str]] = {
     "vae": (VAESettings, "train the autoencoder"),
     "ldm": (LDMSettings, "train the diffusion model, for a trained autoencoder"),
     "vocoder": (VocoderSettings, "train the vocoder"),
-    "extension": (BandwidthExtensionSettings, "train a vocoder that hears the input too, in the vocoder's place"),
     "envelope": (EnvelopeSettings, "train the predictor of the spectral envelope above the cutoff"),
+    "streaming": (StreamingSettings, "train the causal network of live and StreamingAudioSR"),
     "assemble": (AssemblySettings, "put trained parts together into a model, as enhance --model takes it"),
 }
 

@@ -1,27 +1,24 @@
-"""The training of the vocoder that hears the input: what counts, and that it learns."""
+"""The training of the streaming network: what counts, and that it learns."""
 
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
 from audiosr_pipeline.dsp.lowpass import lowpass
-from audiosr_pipeline.models.bandwidth_extension import BandwidthExtensionVocoder
 from audiosr_pipeline.models.feature_extractor import MelFeatureExtractor
-from audiosr_pipeline.training import bandwidth_extension as training
-from audiosr_pipeline.training.bandwidth_extension import (
-    BandwidthExtensionSettings,
-    content_edges,
-    spoil,
-    train_bandwidth_extension,
-)
-from audiosr_pipeline.training.dataset import draw_validation_crops, find_recordings
+from audiosr_pipeline.models.streaming_extension import StreamingExtension
+from audiosr_pipeline.streaming import StreamingAudioSR
+from audiosr_pipeline.training import streaming_extension as training
+from audiosr_pipeline.training.cliff import content_edges
 from audiosr_pipeline.training.losses import band_level_loss, band_magnitude_loss
-from audiosr_pipeline.training.vocoder import load_any_vocoder, load_vocoder
+from audiosr_pipeline.training.settings import StreamingSettings
+from audiosr_pipeline.training.streaming_extension import train_streaming_extension
 
 
-class TinyVocoder(BandwidthExtensionVocoder):
+class TinyExtension(StreamingExtension):
     """Narrow unless it is told otherwise, as by a saved configuration."""
 
     def __init__(self, hidden_size: int = 16, intermediate_size: int = 16, num_layers: int = 1, **settings):
@@ -32,31 +29,27 @@ class TinyVocoder(BandwidthExtensionVocoder):
 
 @pytest.fixture
 def settings_of(manifest, tmp_path, monkeypatch):
-    monkeypatch.setattr(training, "BandwidthExtensionVocoder", TinyVocoder)
+    monkeypatch.setattr(training, "StreamingExtension", TinyExtension)
     usual = {"data": (str(manifest),), "output": str(tmp_path / "run"), "batch_size": 2, "crop_s": 0.16}
     usual |= {"num_steps": 6, "validation_every": 3, "num_workers": 0, "warmup_steps": 0, "ema_decay": 0.1}
     usual |= {"adversarial_s": 0.1, "discriminator_channels": 1}
-    return lambda **changes: BandwidthExtensionSettings(**{**usual, **changes})
+    return lambda **changes: StreamingSettings(**{**usual, **changes})
 
 
 @pytest.mark.parametrize("adversarial_weight", [0.0, 1.0])
 def test_it_learns_with_and_without_discriminators(settings_of, adversarial_weight):
     settings = settings_of(adversarial_weight=adversarial_weight)
-    train_bandwidth_extension(settings)
+    train_streaming_extension(settings)
     output = Path(settings.output)
     first, second = (json.loads(line)["validation_loss"] for line in (output / "curve.jsonl").read_text().splitlines())
     assert second < first
-    vocoder = load_any_vocoder(output / "best")
-    assert isinstance(vocoder, BandwidthExtensionVocoder)
-    with pytest.raises(ValueError, match="best holds a vocoder that needs the input's waveform"):
-        load_vocoder(output / "best")
-    assert vocoder(None, torch.zeros(1, 4_800), 4_000).isfinite().all()
+    stream = StreamingAudioSR(output / "best", 8_000, cutoff_freq=3_800)
+    assert np.isfinite(stream.push(np.zeros(800, np.float32))).all()
 
 
 @pytest.mark.parametrize(
     ("changes", "complaint"),
     [
-        ({"hidden": 1.5}, "hidden=1.5; accepted are numbers from 0 to 1"),
         ({"official_width": 128}, "official_width=128; .* accepted is 0"),
         ({"adversarial_weight": 1.0, "adversarial_s": 0.2}, "adversarial_s=0.2; accepted are .* up to crop_s=0.16"),
     ],
@@ -64,23 +57,6 @@ def test_it_learns_with_and_without_discriminators(settings_of, adversarial_weig
 def test_what_cannot_be_is_refused(settings_of, changes, complaint):
     with pytest.raises(ValueError, match=complaint):
         settings_of(**changes)
-
-
-@pytest.mark.parametrize(("hidden", "expected"), [(0.0, True), (1.0, False)])
-def test_the_mel_is_hidden_as_often_as_told(settings_of, manifest, monkeypatch, hidden, expected):
-    caught = {}
-    monkeypatch.setattr(training, "train", lambda _, model, loss_of, *rest, **more: caught.update(loss_of=loss_of))
-    predict = TinyVocoder.predict_spectrum
-
-    def record(self, mel, is_given, *rest):
-        caught["is_given"] = is_given
-        return predict(self, mel, is_given, *rest)
-
-    monkeypatch.setattr(TinyVocoder, "predict_spectrum", record)
-    train_bandwidth_extension(settings_of(hidden=hidden))
-    (batch,) = draw_validation_crops(find_recordings([manifest])[0][:4], 7_680, 4, seed=0)
-    assert caught["loss_of"](batch, torch.Generator().manual_seed(0)).isfinite()
-    assert caught["is_given"].tolist() == [expected] * 4
 
 
 def test_content_ends_at_a_cliff_or_nowhere():
@@ -91,16 +67,6 @@ def test_content_ends_at_a_cliff_or_nowhere():
     assert full == 48_000
     # Four bins of 270 Hz lie on the cliff's slope.
     assert 15_000 < ended < 16_100
-
-
-def test_a_spoilt_mel_is_smeared_and_off_but_the_same_for_the_same_generator():
-    mel = torch.full((60, 256), -7.0)
-    mel[30] = 0.0
-    spoilt = [spoil(mel, torch.Generator().manual_seed(seed)) for seed in range(20)]
-    assert torch.equal(spoilt[3], spoil(mel, torch.Generator().manual_seed(3)))
-    heights = torch.stack([each[30].mean() - each[:10].mean() for each in spoilt])
-    assert heights.min() < 2 and heights.max() > 6.5
-    assert 0.1 < torch.stack([(each[:10] + 7).abs().mean() for each in spoilt]).mean() < 1
 
 
 @pytest.mark.parametrize("loss", [band_magnitude_loss, band_level_loss])
