@@ -46,8 +46,8 @@ class ExtensionState:
 class StreamingExtension(ModelMixin, ConfigMixin):
     """Predicts the STFT above a cutoff from that below it, frame by frame, each from those before and few after it.
 
-    The analysis window is long and rises slowly, the synthesis window covers its last two hops (low-delay windows as in
-    doi:10.1109/ICASSP.2007.366987), so a frame's audio is there one hop after its last sample. A stack of causal
+    The analysis window is long and rises slowly, the synthesis window covers its last two hops (Mauler and Martin,
+    EUSIPCO 2007), so a frame's audio is there one hop after its last sample. A stack of causal
     ConvNeXt blocks sees the levels of the input's bins. It predicts the magnitudes of mel bands, as a correction of a
     first guess, and how much of each is noise. The rest has the phases of an excitation: the input's spectrum
     flattened, its waveform rectified, and that flattened too. Rectified strokes are strokes and rectified harmonics are
