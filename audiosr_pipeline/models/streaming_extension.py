@@ -43,6 +43,25 @@ class ExtensionState:
         return tuple(getattr(self, field.name) for field in fields(self))
 
 
+@dataclass(frozen=True)
+class CutoffBands:
+    """Which bins and bands lie below a cutoff, and which above.
+
+    Attributes:
+        known: Whether the input has a bin, as 0 and 1, `(batch, 1, num_bins)`.
+        known_bands: The same of the prediction's bands, `(batch, 1, num_bands)`.
+        top: Weights of the bins of the input's highest band, whose sum is 1, `(batch, 1, num_bins)`.
+        fall: How far the first guess lies below that band's level, in nepers, `(batch, 1, num_bins)`.
+        is_new: Whether a bin is made, `(batch, 1, num_bins)`, bool.
+    """
+
+    known: Tensor
+    known_bands: Tensor
+    top: Tensor
+    fall: Tensor
+    is_new: Tensor
+
+
 class StreamingExtension(ModelMixin, ConfigMixin):
     """Predicts the STFT above a cutoff from that below it, frame by frame, each from those before and few after it.
 
@@ -117,29 +136,26 @@ class StreamingExtension(ModelMixin, ConfigMixin):
         )
 
     def forward(
-        self, spectrum: Tensor, cutoff_freq: Tensor, noise: Tensor, state: ExtensionState
+        self, spectrum: Tensor, bands: CutoffBands, noise: Tensor, state: ExtensionState
     ) -> tuple[Tensor, ExtensionState]:
         """The new band of the frames that lie `look_ahead` frames before those given.
 
         Args:
             spectrum: What `stft` gives of the input, `(batch, num_frames, num_bins)`, complex; what it has above the
                 cutoff isn't looked at.
-            cutoff_freq: Where the input ends in Hz, `(batch,)`.
+            bands: What `bands_of` says of where the input ends.
             noise: What `stft` gives of white noise of power one, shaped as `spectrum`, of the frames that are made.
             state: What the call before gave, or `initial_state`.
 
         Returns:
             The new band's spectrum, shaped as `spectrum`, complex, zero below the cutoff, and the state after.
         """
-        cutoff = cutoff_freq[:, None, None]
-        known = (self.frequencies < cutoff).float()
-        low = spectrum * known
+        low = spectrum * bands.known
         power = low.real.square() + low.imag.square()
         powers = torch.cat([state.powers, power.mean(-1)], dim=1)
         level, num_frames = self._level(powers, state.num_frames, spectrum.shape[1])
-        relative = ((power + FLOOR**2).log() / 2 - level) / 2 * known
-        known_bands = (self.bands < cutoff).float().expand(-1, spectrum.shape[1], -1)
-        features = torch.cat([relative, known_bands], dim=-1)
+        relative = ((power + FLOOR**2).log() / 2 - level) / 2 * bands.known
+        features = torch.cat([relative, bands.known_bands.expand(-1, spectrum.shape[1], -1)], dim=-1)
         prediction, hidden = self.network(features.to(self.dtype), state.hidden)
 
         look_ahead = self.config.look_ahead
@@ -148,9 +164,12 @@ class StreamingExtension(ModelMixin, ConfigMixin):
         real, imaginary = made.chunk(2, dim=-1)
         made_power = real.square() + imaginary.square()
         correction, noisiness = (prediction.float() @ self.interpolation).unbind(2)
-        magnitude = (self._held(made_power, cutoff) + correction).clamp(max=LARGEST_LOG_MAGNITUDE).exp()
+        # The level of the input's highest band in each frame, falling above the cutoff.
+        top_power = (made_power * bands.top).sum(-1, keepdim=True)
+        guess = (top_power + FLOOR**2).log() / 2 - bands.fall
+        magnitude = (guess + correction).clamp(max=LARGEST_LOG_MAGNITUDE).exp()
         total = made_power.mean(-1, keepdim=True)
-        magnitude = magnitude * (total / (total + FLOOR**2)) * self.is_new(cutoff_freq).float()
+        magnitude = magnitude * (total / (total + FLOOR**2)) * bands.is_new
         # The two are independent: their powers add up to one.
         angle = noisiness.sigmoid() * (torch.pi / 2)
         excitation = self.excitation(torch.complex(real, imaginary))
@@ -163,10 +182,20 @@ class StreamingExtension(ModelMixin, ConfigMixin):
         )
         return new, after
 
-    def is_new(self, cutoff_freq: Tensor) -> Tensor:
-        """Which bins are made, `(batch, 1, num_bins)`, for cutoffs `(batch,)`."""
-        bin_hz = self.config.sampling_rate / self.config.n_fft
-        return self.frequencies >= cutoff_freq[:, None, None] + NUM_SPLICE_BINS * bin_hz
+    def bands_of(self, cutoff_freq: Tensor) -> CutoffBands:
+        """What lies below cutoffs `(batch,)` in Hz, and what above; the same for all frames."""
+        config = self.config
+        cutoff = cutoff_freq[:, None, None]
+        low, high = TOP_OF_KNOWN
+        is_top = ((self.frequencies >= low * cutoff) & (self.frequencies <= high * cutoff)).float()
+        first_new = cutoff + NUM_SPLICE_BINS * config.sampling_rate / config.n_fft
+        return CutoffBands(
+            known=(self.frequencies < cutoff).float(),
+            known_bands=(self.bands < cutoff).float(),
+            top=is_top / is_top.sum(-1, keepdim=True).clamp(min=1),
+            fall=FALL_PER_OCTAVE * (self.octaves - cutoff.log2()).clamp(min=0),
+            is_new=self.frequencies >= first_new,
+        )
 
     def network(self, features: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
         """The bands' corrections in nepers and noisiness before its sigmoid, `(batch, num_frames, 2, num_bands)`."""
@@ -221,14 +250,6 @@ class StreamingExtension(ModelMixin, ConfigMixin):
         heard = num_before + torch.arange(1, num_frames + 1)
         mean = total / heard.clamp(max=width)
         return (mean + FLOOR**2).log()[..., None] / 2, heard[:, -1:].clamp(max=width)
-
-    def _held(self, power: Tensor, cutoff: Tensor) -> Tensor:
-        """The level of the input's highest band in each frame, falling above the cutoff."""
-        low, high = TOP_OF_KNOWN
-        is_top = ((self.frequencies >= low * cutoff) & (self.frequencies <= high * cutoff)).float()
-        top = (power * is_top).sum(-1, keepdim=True) / is_top.sum(-1, keepdim=True).clamp(min=1)
-        octaves = (self.octaves - cutoff.log2()).clamp(min=0)
-        return (top + FLOOR**2).log() / 2 - FALL_PER_OCTAVE * octaves
 
 
 class CausalConvNeXtBlock(nn.Module):

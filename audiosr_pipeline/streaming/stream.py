@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from audiosr_pipeline.models.stft import white_noise
-from audiosr_pipeline.models.streaming_extension import StreamingExtension
+from audiosr_pipeline.models.streaming_extension import CutoffBands, StreamingExtension
 from audiosr_pipeline.pipelines.checks import check_number
 from audiosr_pipeline.pipelines.rates import check_rate
 from audiosr_pipeline.streaming.band_edge import BandEdgeFinder
@@ -86,6 +86,7 @@ class StreamingAudioSR:
         )
         self._edge = cutoff_freq if self._edges is None else self._edges.edge
         self._found = [(0.0, self._edge)]
+        self._bands = self._bands_below(self._edge)
         self._state = self.model.initial_state(channels)
         self._noise = white_noise()
         self._past = np.zeros((channels, config.n_fft - self._hop + self._behind), np.float32)
@@ -205,8 +206,7 @@ class StreamingAudioSR:
         turned = self._turn_of(spectra) if self.channels == 2 else (1.0, 0.0)
         if self.channels == 2:
             spectra = rotate(spectra, *turned)
-        cutoff = torch.full((self.channels,), max(self._edge, LOWEST_EDGE))
-        new, self._state = self.model(spectra, cutoff, self.model.stft(self._noise_of_step()), self._state)
+        new, self._state = self.model(spectra, self._bands, self.model.stft(self._noise_of_step()), self._state)
         if self.channels == 2:
             new = rotate(new, turned[0], -turned[1])
         made = self.model.inverse_stft(new)
@@ -219,10 +219,13 @@ class StreamingAudioSR:
             return
         edge = self._edges.push(step)
         if edge != self._edge:
-            self._edge = edge
+            self._edge, self._bands = edge, self._bands_below(edge)
             # From the audio of this step on.
             time = max(self._num_steps * self._step - self._behind, 0) / self.sampling_rate
             self._found.append((time, edge))
+
+    def _bands_below(self, edge: float) -> CutoffBands:
+        return self.model.bands_of(torch.full((self.channels,), max(edge, LOWEST_EDGE)))
 
     def _turn_of(self, spectra: torch.Tensor) -> tuple[float, float]:
         """The rotation of this step, from the upper two octaves of what was heard in the last third of a second."""

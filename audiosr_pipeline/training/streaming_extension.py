@@ -45,15 +45,15 @@ def train_streaming_extension(settings: StreamingSettings) -> None:
         truth = model.stft(nn.functional.pad(audio, (n_fft - hop, hop)))
         spectrum = model.stft(padded)
         noise = model.stft(torch.randn(padded.shape, generator=generator))
+        bands = model.bands_of(cutoff_freq)
         with accelerator.autocast():
-            new, _ = model(spectrum, cutoff_freq, noise, model.initial_state(len(audio)))
+            new, _ = model(spectrum, bands, noise, model.initial_state(len(audio)))
         new = new[:, look_ahead:]
-        counted = model.is_new(cutoff_freq) & (model.frequencies < edge_freq[:, None, None])
+        counted = bands.is_new & (model.frequencies < edge_freq[:, None, None])
         estimate = model.inverse_stft(torch.where(counted, new, truth))[:, hop : hop + audio.shape[-1]]
         audio = audio[:, : estimate.shape[-1]]
-        bands = cutoff_freq, edge_freq
-        loss = settings.magnitude_weight * band_magnitude_loss(estimate, audio, *bands)
-        loss = loss + settings.level_weight * band_level_loss(estimate, audio, *bands)
+        loss = settings.magnitude_weight * band_magnitude_loss(estimate, audio, cutoff_freq, edge_freq)
+        loss = loss + settings.level_weight * band_level_loss(estimate, audio, cutoff_freq, edge_freq)
         if adversary is None or not torch.is_grad_enabled():
             return loss
         start = int(torch.randint(audio.shape[-1] - num_judged + 1, (), generator=generator))
