@@ -28,8 +28,7 @@ class ExtensionState:
     Attributes:
         powers: Mean power of the input's last `level_frames - 1` frames, `(batch, level_frames - 1)`.
         num_frames: How many of them were heard, `(batch, 1)`, float.
-        spectra: Spectra of the last `look_ahead` frames of the input, real and imaginary parts side by side,
-            `(batch, look_ahead, 2 * num_bins)`.
+        spectra: Spectra of the last `look_ahead` frames of the input, `(batch, look_ahead, num_bins)`, complex.
         hidden: Input of each block in the last frames, `(batch, num_layers, KERNEL_SIZE - 1, hidden_size)`.
     """
 
@@ -98,8 +97,8 @@ class StreamingExtension(ModelMixin, ConfigMixin):
         look_ahead: int = 2,
         num_bands: int = 64,
         f_min: float = 1_000.0,
-        hidden_size: int = 192,
-        intermediate_size: int = 512,
+        hidden_size: int = 128,
+        intermediate_size: int = 256,
         num_layers: int = 5,
         level_frames: int = 65,
         flatten_bins: int = 25,
@@ -131,7 +130,7 @@ class StreamingExtension(ModelMixin, ConfigMixin):
         return ExtensionState(
             powers=torch.zeros(batch_size, config.level_frames - 1),
             num_frames=torch.zeros(batch_size, 1),
-            spectra=torch.zeros(batch_size, config.look_ahead, 2 * len(self.frequencies)),
+            spectra=torch.zeros(batch_size, config.look_ahead, len(self.frequencies), dtype=torch.complex64),
             hidden=torch.zeros(batch_size, config.num_layers, KERNEL_SIZE - 1, config.hidden_size, dtype=self.dtype),
         )
 
@@ -150,34 +149,28 @@ class StreamingExtension(ModelMixin, ConfigMixin):
         Returns:
             The new band's spectrum, shaped as `spectrum`, complex, zero below the cutoff, and the state after.
         """
-        low = spectrum * bands.known
-        power = low.real.square() + low.imag.square()
-        powers = torch.cat([state.powers, power.mean(-1)], dim=1)
-        level, num_frames = self._level(powers, state.num_frames, spectrum.shape[1])
-        relative = ((power + FLOOR**2).log() / 2 - level) / 2 * bands.known
-        features = torch.cat([relative, bands.known_bands.expand(-1, spectrum.shape[1], -1)], dim=-1)
-        prediction, hidden = self.network(features.to(self.dtype), state.hidden)
+        num_frames = spectrum.shape[1]
+        spectra = torch.cat([state.spectra, spectrum * bands.known], dim=1)
+        powers = _power(spectra)
+        power, made, made_power = powers[:, -num_frames:], spectra[:, :num_frames], powers[:, :num_frames]
+        means = torch.cat([state.powers, power.mean(-1)], dim=1)
+        level, num_heard = self._level(means, state.num_frames, num_frames)
+        relative = ((power + FLOOR**2).log() - 2 * level) / 4 * bands.known
+        features = torch.cat([relative, bands.known_bands.expand(-1, num_frames, -1)], dim=-1)
+        prediction, hidden = self.network(features.to(state.hidden.dtype), state.hidden)
 
-        look_ahead = self.config.look_ahead
-        parts = torch.cat([state.spectra, torch.cat([low.real, low.imag], dim=-1)], dim=1)
-        made = parts[:, : spectrum.shape[1]]
-        real, imaginary = made.chunk(2, dim=-1)
-        made_power = real.square() + imaginary.square()
         correction, noisiness = (prediction.float() @ self.interpolation).unbind(2)
         # The level of the input's highest band in each frame, falling above the cutoff.
-        top_power = (made_power * bands.top).sum(-1, keepdim=True)
-        guess = (top_power + FLOOR**2).log() / 2 - bands.fall
-        magnitude = (guess + correction).clamp(max=LARGEST_LOG_MAGNITUDE).exp()
+        guess = ((made_power @ bands.top.mT) + FLOOR**2).log() / 2 - bands.fall
         total = made_power.mean(-1, keepdim=True)
-        magnitude = magnitude * (total / (total + FLOOR**2)) * bands.is_new
+        magnitude = (guess + correction).clamp(max=LARGEST_LOG_MAGNITUDE).exp() * (total / (total + FLOOR**2))
         # The two are independent: their powers add up to one.
         angle = noisiness.sigmoid() * (torch.pi / 2)
-        excitation = self.excitation(torch.complex(real, imaginary))
-        new = magnitude * (angle.cos() * excitation + angle.sin() * noise)
+        new = magnitude * bands.is_new * (angle.cos() * self.excitation(made) + angle.sin() * noise)
         after = ExtensionState(
-            powers=powers[:, spectrum.shape[1] :],
-            num_frames=num_frames,
-            spectra=parts[:, parts.shape[1] - look_ahead :],
+            powers=means[:, num_frames:],
+            num_frames=num_heard,
+            spectra=spectra[:, num_frames:],
             hidden=hidden,
         )
         return new, after
@@ -239,8 +232,7 @@ class StreamingExtension(ModelMixin, ConfigMixin):
     def _flatten(self, spectrum: Tensor) -> Tensor:
         """Divides each bin by its neighbourhood's level."""
         width = self.config.flatten_bins
-        power = spectrum.real.square() + spectrum.imag.square()
-        mean = nn.functional.avg_pool1d(power, width, stride=1, padding=width // 2, count_include_pad=False)
+        mean = nn.functional.avg_pool1d(_power(spectrum), width, stride=1, padding=width // 2, count_include_pad=False)
         return spectrum * (mean + FLOOR**2).rsqrt()
 
     def _level(self, powers: Tensor, num_before: Tensor, num_frames: int) -> tuple[Tensor, Tensor]:
@@ -272,6 +264,11 @@ class CausalConvNeXtBlock(nn.Module):
         update = self.norm((padded.unfold(1, KERNEL_SIZE, 1) * self.depthwise).sum(-1) + self.bias)
         update = self.project(nn.functional.gelu(self.expand(update)))
         return hidden + self.scale * update, padded[:, hidden.shape[1] :]
+
+
+def _power(spectrum: Tensor) -> Tensor:
+    """Squared magnitudes."""
+    return torch.view_as_real(spectrum).square().sum(-1)
 
 
 def low_delay_windows(n_fft: int, hop_length: int) -> tuple[Tensor, Tensor]:

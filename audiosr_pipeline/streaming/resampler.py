@@ -1,5 +1,6 @@
 """Resampling of a stream, in steps of one length, with a short delay."""
 
+from functools import lru_cache
 from math import gcd
 
 import numpy as np
@@ -9,6 +10,8 @@ from scipy import signal
 HALF_LENGTH = 48
 # The filter's stopband lies 80 dB down and begins at the Nyquist frequency; its passband ends a tenth below.
 STOPBAND_DB = 80.0
+# Output samples that are made by one product of matrices, about: more are more zeros, fewer are more calls.
+GROUP_SAMPLES = 240
 CUTOFF = 0.95
 
 
@@ -32,11 +35,12 @@ class StreamingResampler:
         self.is_needed = self.up != self.down
         self.half_length = HALF_LENGTH if self.is_needed else 0
         if self.is_needed:
-            num_taps = 2 * HALF_LENGTH * self.up + 1
             beta = signal.kaiser_beta(STOPBAND_DB)
+            num_taps = 2 * HALF_LENGTH * self.up + 1
             taps = self.up * signal.firwin(num_taps, CUTOFF, window=("kaiser", beta), fs=2 * self.up)
             # Row p has what an output sample takes that lies p / up after an input sample, oldest neighbour first.
-            self.phases = np.ascontiguousarray(taps[:-1].reshape(2 * HALF_LENGTH, self.up)[::-1].T).astype(np.float32)
+            self.phases = taps[:-1].reshape(2 * HALF_LENGTH, self.up)[::-1].T.astype(np.float32)
+            self._weights = lru_cache(maxsize=8)(self._weights_from)
         # What lies before the first sample is silence.
         self._heard = np.zeros((num_channels, max(self.half_length - 1, 0)), np.float32)
         self._first = -self._heard.shape[1]
@@ -65,12 +69,25 @@ class StreamingResampler:
         if not self.is_needed:
             step = self._heard[:, start : start + self.step_samples]
         else:
-            numbers = (self._made + np.arange(self.step_samples)) * self.down
-            offsets = numbers // self.up - numbers[0] // self.up
-            rows = np.lib.stride_tricks.sliding_window_view(self._heard[:, start:], 2 * HALF_LENGTH, axis=1)
-            step = np.einsum("cnt,nt->cn", rows[:, offsets], self.phases[numbers % self.up])
+            # Groups of output samples that begin at one phase hear the input by the same weights.
+            group = gcd(self.step_samples, self.up * max(round(GROUP_SAMPLES / self.up), 1))
+            parts = []
+            for first in range(self._made, self._made + self.step_samples, group):
+                weights = self._weights(first * self.down % self.up, group)
+                begin = first * self.down // self.up - self._made * self.down // self.up + start
+                parts.append(self._heard[:, begin : begin + len(weights)] @ weights)
+            step = np.concatenate(parts, axis=1)
         self._made += self.step_samples
         kept = self._neighbours(self._made)[0]
         self._heard = self._heard[:, kept - self._first :]
         self._first = kept
         return step
+
+    def _weights_from(self, phase: int, num_samples: int) -> np.ndarray:
+        """What output samples from a phase on take of the input, `(num_inputs, num_samples)`."""
+        numbers = phase + np.arange(num_samples) * self.down
+        offsets = numbers // self.up
+        weights = np.zeros((offsets[-1] + 2 * HALF_LENGTH, num_samples), np.float32)
+        for index, (offset, number) in enumerate(zip(offsets, numbers % self.up, strict=True)):
+            weights[offset : offset + 2 * HALF_LENGTH, index] = self.phases[number]
+        return weights

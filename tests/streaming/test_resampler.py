@@ -9,7 +9,7 @@ RATES = (4_000, 8_000, 11_025, 16_000, 22_050, 24_000, 32_000, 44_100)
 
 
 def resampled(audio: np.ndarray, rate: int, cuts=()) -> np.ndarray:
-    resampler = StreamingResampler(rate, 48_000, len(audio), 480)
+    resampler = StreamingResampler(rate, 48_000, len(audio), 1_440)
     steps = [step for part in np.split(audio, cuts, axis=1) for step in resampler.push(part)]
     return np.concatenate(steps, axis=1)
 
