@@ -28,7 +28,7 @@ DOCUMENTS = [
     *CARDS,
 ]
 # Programs of others that commands are joined with.
-OTHERS = {".", "aplay", "cd", "ffmpeg", "mypy", "ruff"}
+OTHERS = {".", "aplay", "cd", "espeak-ng", "ffmpeg", "mypy", "ruff"}
 
 
 def name_of(path: Path) -> str:

@@ -1,6 +1,7 @@
 """The stream: resampled, the band above its edge predicted, and both joined, in steps of 30 ms."""
 
 import threading
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -11,6 +12,7 @@ import torch
 from audiosr_pipeline.models.stft import white_noise
 from audiosr_pipeline.models.streaming_extension import CutoffBands, StreamingExtension
 from audiosr_pipeline.pipelines.checks import check_number
+from audiosr_pipeline.pipelines.forms import unwrap
 from audiosr_pipeline.pipelines.rates import check_rate
 from audiosr_pipeline.streaming.band_edge import BandEdgeFinder
 from audiosr_pipeline.streaming.block import read_block
@@ -80,12 +82,12 @@ class StreamingAudioSR:
         # A step's audio lies one hop, for the overlap, and the look-ahead before the samples that made it.
         self._behind = (1 + config.look_ahead) * self._hop
         self._latency = self._resampler.latency_samples + self._behind + self._step - 1
-        self._edges = (
-            None
-            if cutoff_freq is not None
-            else BandEdgeFinder(CUTOFF * self.input_rate / 2, self.sampling_rate, channels)
-        )
-        self._edge = cutoff_freq if self._edges is None else self._edges.edge
+        self._edges: BandEdgeFinder | None = None
+        if cutoff_freq is None:
+            self._edges = BandEdgeFinder(CUTOFF * self.input_rate / 2, self.sampling_rate, channels)
+            self._edge = self._edges.edge
+        else:
+            self._edge = float(cutoff_freq)
         self._found = [(0.0, self._edge)]
         self._bands = self._bands_below(self._edge)
         self._state = self.model.initial_state(channels)
@@ -150,6 +152,23 @@ class StreamingAudioSR:
             given = self._give(wanted)
             self._close()
         return given[0] if self._is_flat else given
+
+    def over(self, chunks: Iterable[Any]) -> Iterator[np.ndarray]:
+        """The whole stream of what yields it in chunks, such as a streaming speech engine, as it comes.
+
+        Args:
+            chunks: Blocks as for `push`, or forms with their rate as `AudioSRPipeline` takes them: `(audio, rate)`,
+                dicts, objects with `.audio`.
+
+        Raises:
+            As `push`; what was made until then has been given.
+        """
+        for chunk in chunks:
+            rate: int | None = None
+            while (form := unwrap(chunk, rate, "chunk", is_clip=True)) is not None:
+                chunk, rate = form.audio, form.sampling_rate
+            yield self.push(chunk, rate)
+        yield self.flush()
 
     def report(self) -> StreamReport:
         """The stream's figures so far."""

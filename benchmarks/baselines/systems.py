@@ -21,15 +21,17 @@ from torch import Tensor, nn
 from torch.nn.functional import interpolate
 from typing_extensions import override
 
-from audiosr_pipeline import AudioSRPipeline
+from audiosr_pipeline import AudioSRPipeline, StreamingAudioSR
 from audiosr_pipeline.dsp.low_band import num_low_mels, replace_low_mel
 from audiosr_pipeline.dsp.normalization import apply_gain
 from audiosr_pipeline.dsp.resample import resample
 from audiosr_pipeline.dsp.silence import SILENCE_LEVEL
 from audiosr_pipeline.dsp.windows import merge_windows, split_windows
 from audiosr_pipeline.evaluate import named_files, read_at_48_khz
+from audiosr_pipeline.models.streaming_extension import StreamingExtension
 from audiosr_pipeline.pipelines.inputs import Clip, load_clips
 from audiosr_pipeline.pipelines.prepared_clip import PreparedClip
+from audiosr_pipeline.streaming.loading import load_extension
 from benchmarks.baselines.nu_wave import NUWave, sampling_scheduler
 from benchmarks.baselines.nvsr import FRAME_MULTIPLE, NVSRDNN, NVSRResUNet
 
@@ -284,6 +286,23 @@ class NUWaveSystem(ClipSystem):
         return sample
 
 
+class StreamSystem(ClipSystem):
+    """`StreamingAudioSR`, its latency taken away. It finds the band edge itself, as in use.
+
+    Args:
+        folder: Of its network.
+    """
+
+    def __init__(self, folder: Path):
+        self.network = load_extension(folder)
+
+    @override
+    def enhance(self, clip: Clip, generator: torch.Generator | None) -> np.ndarray:
+        with StreamingAudioSR(self.network, clip.sampling_rate, len(clip.audio)) as stream:
+            audio = np.concatenate([stream.push(clip.audio), stream.flush()], axis=1)
+            return audio[:, stream.latency_samples :]
+
+
 class StoredOutputs(ItemSystem):
     """What a program outside made of the inputs: read, not made.
 
@@ -330,8 +349,8 @@ def load_system(source: str, pipe: AudioSRPipeline) -> System:
     """A system by what it is loaded from.
 
     Args:
-        source: A folder of a trained baseline (`benchmarks.baselines.train`), or of stored outputs; else a checkpoint
-            of the pipeline, as `AudioSRPipeline.from_pretrained` takes it.
+        source: A folder of a trained baseline (`benchmarks.baselines.train`), of a streaming network, or of stored
+            outputs; else a checkpoint of the pipeline, as `AudioSRPipeline.from_pretrained` takes it.
         pipe: AudioSR, whose vocoder the predictors of mel spectrograms get.
 
     Raises:
@@ -340,6 +359,8 @@ def load_system(source: str, pipe: AudioSRPipeline) -> System:
     folder = Path(source)
     if (folder / "config.json").is_file():
         name = json.loads((folder / "config.json").read_text()).get("_class_name")
+        if name == StreamingExtension.__name__:
+            return StreamSystem(folder)
         if name not in NETWORKS:
             raise ValueError(f"{folder} holds a {name}; of the baselines there are {', '.join(NETWORKS)}.")
         network = NETWORKS[name].from_pretrained(folder)

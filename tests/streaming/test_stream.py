@@ -159,6 +159,16 @@ def test_integers_and_tensors_are_taken(tiny_extension):
     assert np.array_equal(outputs[0], outputs[1]) and np.array_equal(outputs[0], by_tensor)
 
 
+def test_chunks_of_a_speech_engine_are_one_stream(tiny_extension):
+    audio = 0.1 * noise(0.2, 22_050)[0]
+    chunks = [(audio[:1_000], 22_050), {"audio": audio[1_000:1_500], "sampling_rate": 22_050}, audio[1_500:]]
+    stream = StreamingAudioSR(tiny_extension, 22_050, cutoff_freq=6_000)
+    made = np.concatenate(list(stream.over(chunks)))[stream.latency_samples :]
+    assert np.array_equal(made, streamed(StreamingAudioSR(tiny_extension, 22_050, cutoff_freq=6_000), audio))
+    with pytest.raises(ValueError, match="the block's rate is 24000 Hz, the stream's 22050 Hz"):
+        list(StreamingAudioSR(tiny_extension, 22_050).over([(audio, 24_000)]))
+
+
 def test_a_rate_that_changes_is_refused(tiny_extension):
     stream = StreamingAudioSR(tiny_extension, 16_000)
     stream.push(np.zeros(10, np.float32), sampling_rate=16_000)
