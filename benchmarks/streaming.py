@@ -47,7 +47,7 @@ def load_table(model: str, seconds: float) -> list[str]:
     for rate, channels in STREAMS:
         blocks = blocks_of(seconds + 1, rate, channels)
         stream = StreamingAudioSR(model, rate, channels)
-        durations = []
+        durations: list[float] = []
         for index, block in enumerate(blocks):
             # The first second isn't counted, in which libraries are loaded.
             if index == round(1 / BLOCK_S):

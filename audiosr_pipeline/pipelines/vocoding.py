@@ -3,6 +3,7 @@
 from typing import Any
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from audiosr_pipeline.dsp.low_band import replace_low_mel
