@@ -70,9 +70,9 @@ class StreamingAudioSR:
         if isinstance(channels, bool) or channels not in (1, 2):
             raise ValueError(f"channels={channels!r}; accepted are 1 and 2. Make a stream for each other one.")
         if cutoff_freq is not None:
-            check_number(
-                "cutoff_freq", cutoff_freq, lambda value: LOWEST_EDGE <= value <= HIGHEST_EDGE, "2000 to 20000 Hz"
-            )
+            highest = min(HIGHEST_EDGE, self.input_rate / 2)
+            accepted = f"{LOWEST_EDGE:.0f} to {highest:.0f} Hz"
+            check_number("cutoff_freq", cutoff_freq, lambda value: LOWEST_EDGE <= value <= highest, accepted)
         self.channels = channels
         self.model = load_extension(model)
         config = self.model.config
@@ -221,7 +221,12 @@ class StreamingAudioSR:
         own = past[:, config.n_fft - self._hop :][:, : self._step]
         self._num_steps += 1
         if self._edge >= HIGHEST_EDGE:
-            return own
+            # What was made until now fades out; what may be made later begins anew.
+            output = own.copy()
+            output[:, : self._hop] += self._tail.numpy()
+            self._tail = torch.zeros_like(self._tail)
+            self._state = self.model.initial_state(self.channels)
+            return output
         spectra = self.model.stft(heard)
         turned = self._turn_of(spectra) if self.channels == 2 else (1.0, 0.0)
         if self.channels == 2:

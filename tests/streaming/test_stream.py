@@ -126,6 +126,19 @@ def test_full_band_sound_passes_late_and_unchanged(tiny_extension):
     assert np.array_equal(streamed(stream, audio), audio) and stream.report().reason.startswith("the input has content")
 
 
+def test_a_band_that_is_no_longer_made_fades_out_and_comes_back(tiny_extension):
+    audio = lowpass(0.1 * noise(0.5, 48_000), 6_000)[0]
+    stream = StreamingAudioSR(tiny_extension, 48_000)
+    edges = iter([6_000.0] * 5 + [24_000.0] * 5 + [6_000.0] * 100)
+    stream._edges.push = lambda step: next(edges)
+    made = streamed(stream, audio) - audio
+    # Ten steps of 30 ms, each 15 ms (three frames of 5 ms) behind what it is made from; half a window of 5 ms fades.
+    first, last = 5 * 1_440 - 720, 10 * 1_440 - 720
+    assert np.abs(made[first + 240 : last]).max() < 1e-6 < np.abs(made[first : first + 120]).max()
+    # It comes back with the first half of a window, too.
+    assert np.abs(made[last : last + 24]).max() < 0.1 * np.abs(made[last + 2_000 :]).max()
+
+
 @pytest.mark.parametrize(
     ("block", "message"),
     [
@@ -209,7 +222,8 @@ def test_two_threads_at_once_are_an_error(tiny_extension):
         ({"sampling_rate": 96_000}, "sampling_rate=96000; a stream's is at most 48000 Hz"),
         ({"sampling_rate": "16000"}, "sampling_rate='16000' for the stream; accepted are whole rates"),
         ({"sampling_rate": 16_000, "channels": 3}, "channels=3; accepted are 1 and 2"),
-        ({"sampling_rate": 16_000, "cutoff_freq": 100}, "cutoff_freq=100; accepted are 2000 to 20000 Hz"),
+        ({"sampling_rate": 16_000, "cutoff_freq": 100}, "cutoff_freq=100; accepted are 2000 to 8000 Hz"),
+        ({"sampling_rate": 48_000, "cutoff_freq": 22_000}, "cutoff_freq=22000; accepted are 2000 to 20000 Hz"),
         ({"sampling_rate": 16_000, "model": 3}, "model is a int; accepted are a StreamingExtension, the folder of one"),
     ],
 )
