@@ -1,6 +1,7 @@
 """What all adapters have in common."""
 
 import inspect
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -11,6 +12,7 @@ import torch
 from torch import nn
 
 from audiosr_pipeline.adapters.replacing import refill, with_copies, with_extras
+from audiosr_pipeline.adapters.watching import looks_like_audio
 from audiosr_pipeline.pipelines.forms import with_attribute
 from audiosr_pipeline.pipelines.inputs import Clip, load_clips
 
@@ -109,6 +111,10 @@ class Adapter:
             )
         return own_rate or self.passed_rate or self.usual_rate
 
+    def rate_of(self, output: Any, call: Call) -> int | None:
+        """The rate in Hz of an output that couldn't be read, as far as it is known."""
+        return self.rate(call)
+
     def tells_rate(self, clips: list[Clip], call: Call) -> bool:
         """Whether the rate of clips was told by the generator, or came with them."""
         return self.own_rate(call) is not None or all(clip.has_rate for clip in clips)
@@ -133,11 +139,18 @@ class Adapter:
         return output
 
     def pass_on(self, name: str, result: Any) -> Any:
-        """What a method that isn't in `methods` returned.
+        """What a method that isn't in `methods` returned; a warning if it looks like audio.
 
         Raises:
-            ValueError: If it looks like audio of the generator's own rate, and such isn't expected of the method.
+            ValueError: If the generator isn't known, and it looks like audio of its own rate.
         """
+        # Weights, and what any network has.
+        if not hasattr(nn.Module, name) and looks_like_audio(result):
+            warnings.warn(
+                f"{self.name}.{name} returned what looks like audio; it is at the generator's own rate, not at 48 kHz. "
+                f"Super-resolution is behind {', '.join(self.methods)}.",
+                stacklevel=3,
+            )
         return result
 
     def see(self, name: str, value: Any) -> None:
@@ -170,7 +183,10 @@ class Adapter:
         elif (lengths := self.lengths_in(output, call)) is not None:
             audio = [clip[..., :length] for clip, length in zip(audio, lengths, strict=True)]
         elif isinstance(audio, list):
-            audio = [clip for clip in audio if clip is not None]
+            spoken = [clip for clip in audio if clip is not None]
+            if audio and not spoken:
+                return []
+            audio = spoken
         return load_clips(audio, self.rate(call))
 
     def audio_in(self, output: Any) -> Any:

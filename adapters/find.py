@@ -39,6 +39,14 @@ def find_adapter(generator: Any, sampling_rate: int | None = None) -> Adapter:
         adapter = ADAPTERS.get((cls.__module__.partition(".")[0], cls.__name__))
         if adapter is not None:
             return adapter(generator, sampling_rate)
+    owner = getattr(generator, "__self__", None)
+    for cls in type(owner).__mro__ if inspect.ismethod(generator) else ():
+        adapter = ADAPTERS.get((cls.__module__.partition(".")[0], cls.__name__))
+        if adapter is not None and generator.__name__ in adapter.methods:
+            raise ValueError(
+                f"{cls.__name__}.{generator.__name__} is a method of a class that is known, with its rate and lengths: "
+                f"pass its object, model = with_super_resolution(model, audiosr), and call model.{generator.__name__}."
+            )
     is_function = inspect.isroutine(generator) or isinstance(generator, functools.partial)
     if is_function or sampling_rate is not None:
         return FunctionAdapter(generator, sampling_rate)

@@ -4,7 +4,9 @@ import functools
 import inspect
 import warnings
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -17,7 +19,7 @@ from audiosr_pipeline.adapters.replacing import refill, with_extras
 from audiosr_pipeline.adapters.watching import looks_like_audio, watched
 from audiosr_pipeline.pipelines.forms import is_number, unwrap
 from audiosr_pipeline.pipelines.inputs import Clip, load_clips
-from audiosr_pipeline.pipelines.rates import RATE_NAMES
+from audiosr_pipeline.pipelines.rates import RATE_NAMES, check_rate
 
 # What an object's method is called if it generates.
 GENERATION_METHODS = (
@@ -70,12 +72,20 @@ class FunctionAdapter(Adapter):
             names = (name for name in GENERATION_METHODS if callable(getattr(generator, name, None)))
             self.methods = ("__call__", *names)
         super().__init__(generator, sampling_rate)
+        told = self.told_rates()
+        if not self.is_object and told and sampling_rate is not None and sampling_rate not in told.values():
+            shown = ", ".join(f"{place}={rate}" for place, rate in told.items())
+            warnings.warn(
+                f"the {type(generator.__self__).__name__} of {self.name} tells {shown}; its audio is taken to be at "
+                f"{sampling_rate} Hz, as passed.",
+                stacklevel=4,
+            )
 
     @override
     def check(self) -> None:
         # An object has several rates, as of what it hears: the one passed must be among them.
         told = self.told_rates()
-        if told and self.passed_rate not in told.values():
+        if self.is_object and told and self.passed_rate not in told.values():
             shown = ", ".join(f"{place}={rate}" for place, rate in told.items())
             method = next(iter(self.methods[1:]), "__call__")
             raise ValueError(
@@ -91,15 +101,24 @@ class FunctionAdapter(Adapter):
         super().check_call(call)
 
     def told_rates(self) -> dict[str, int]:
-        """The rates in Hz that an object tells, by where."""
+        """The rates in Hz that an object tells, by where; of a method, those of its object."""
         told = {}
-        for place in RATE_PLACES if self.is_object else ():
-            value = self.generator
+        owner: Any = self.generator if self.is_object else getattr(self.generator, "__self__", None)
+        is_told = owner is not None and not isinstance(owner, (type, ModuleType))
+        for place in RATE_PLACES if is_told else ():
+            value: Any = owner
             for part in place.split("."):
                 value = value.get(part) if isinstance(value, Mapping) else getattr(value, part, None)
             if is_number(value) and value > 0:
                 told[place] = int(value)
         return told
+
+    @override
+    def rate_of(self, output: Any, call: Call) -> int | None:
+        with suppress(ValueError):
+            form = unwrap(output, self.passed_rate, "audio")
+            return self.passed_rate if form is None else check_rate(form.sampling_rate, "audio")
+        return self.passed_rate
 
     @override
     def own_rate(self, call: Call) -> int | None:
@@ -137,7 +156,8 @@ class FunctionAdapter(Adapter):
         form = inside = joined(output, self.passed_rate)
         while (inner := unwrap(inside, self.passed_rate, "audio")) is not None:
             inside = inner.audio
-        before = original[0] if isinstance(inside, (str, Path)) else refill(inside, original, sampling_rate)
+        is_path = isinstance(inside, (str, Path))
+        before = original[0] if is_path else refill(inside, original, sampling_rate, self.passed_rate)
         extras = {"sampling_rate": sampling_rate, "original": before, "reports": reports}
         return with_extras(refill(form, audios, sampling_rate, self.passed_rate), extras)
 
@@ -231,7 +251,8 @@ def joined(output: Any, sampling_rate: int | None) -> Any:
         raise ValueError(
             f"a tuple of {', '.join(kinds)}{', ...' if len(output) > 4 else ''}; accepted are (audio, sampling_rate), "
             "(sampling_rate, audio), a dict with 'audio' and 'sampling_rate', or with sampling_rate= passed audio "
-            "alone: an array, a tensor or a list of them, or an object with .audios or .audio."
+            "alone: an array, a tensor or a list of them, or an object with .audios or .audio. Behind the first two "
+            "may stand what is no audio: texts, numbers, None, a spectrogram."
         )
     return output
 

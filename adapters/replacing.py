@@ -40,7 +40,8 @@ def _refill(form: Any, audios: list[np.ndarray], sampling_rate: int, own_rate: i
         rest = iter(audios)
         return [None if item is None else _refill(item, [next(rest)], sampling_rate, own_rate, True) for item in form]
     if inner is not None:
-        if isinstance(inner.audio, (str, Path)):
+        # What is encoded comes back as samples.
+        if isinstance(inner.audio, (str, Path, bytes, bytearray)) or hasattr(inner.audio, "read"):
             return inner.rewrap(audios[0], sampling_rate)
         new = _refill(inner.audio, audios, sampling_rate, own_rate, is_clip)
         rewrapped, others = with_copies(inner.rewrap(new, sampling_rate), form, inner.audio, new)

@@ -213,17 +213,20 @@ class SuperResolvedGenerator:
         return adapter.replace(output, audios, original, self.sampling_rate, reports)
 
     def _untouched(self, output: Any, call: Call, reason: str) -> Any:
-        """What the generator returned, with its own rate and a report, if it can carry them."""
+        """What the generator returned, with its own rate, if that is known, and a report, if it can carry them."""
         with suppress(AttributeError, TypeError, ValueError):
-            rate = self._adapter.rate(call)
+            rate = self._adapter.rate_of(output, call)
             report = AudioSRReport(rate or 0, 0, 0.0, 0.0, 0.0, "failed", reason)
-            return with_extras(output, {"sampling_rate": rate, "original": None, "reports": [report]})
+            extras: dict[str, Any] = {} if rate is None else {"sampling_rate": rate}
+            return with_extras(output, {**extras, "original": None, "reports": [report]})
         return output
 
     def _super_resolve(
         self, clips: list[Clip], seed: torch.Generator | list[torch.Generator] | None
     ) -> tuple[list[np.ndarray], list[AudioSRReport]]:
         """Runs the upscaler: audio and report of each clip."""
+        if not clips:
+            return [], []
         seeds = None
         if seed is not None:
             # New ones on the CPU, so that their seeds are reported and the device on which the noise is drawn fits.

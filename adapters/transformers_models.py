@@ -145,7 +145,8 @@ class ProcessorAdapter(TransformersAdapter):
 
     classes: tuple[str, ...] = ("DiaProcessor", "HiggsAudioV2Processor")
     methods: tuple[str, ...] = ("decode", "batch_decode")
-    rates = ("feature_extractor.sampling_rate",)
+    # Of the codec, which makes the audio; the front end's is that of what the model hears.
+    rates = ("audio_tokenizer.config.sampling_rate", "feature_extractor.sampling_rate")
     writers = ("save_audio",)
 
     @override

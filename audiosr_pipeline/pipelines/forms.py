@@ -3,7 +3,7 @@
 import copy
 import inspect
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from dataclasses import dataclass
 from numbers import Real
 from typing import Any
@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from audiosr_pipeline.audio_io import AudioFileError, looks_like_file, read_audio
-from audiosr_pipeline.pipelines.rates import RATE_NAMES, agreed_rate, plain_number
+from audiosr_pipeline.pipelines.rates import RATE_NAMES, USUAL_RATES, agreed_rate, plain_number
 from audiosr_pipeline.pipelines.tensors import is_tensor
 
 # transformers and datasets say `audio` and `array`, ComfyUI and torchaudio's users `waveform`, Coqui's XTTS `wav`,
@@ -20,7 +20,7 @@ AUDIO_KEYS = ("audio", "array", "waveform", "wav", "tts_speech")
 # A list of fewer numbers is hardly audio.
 FEWEST_NUMBERS = 64
 # An array with two axes longer than this is a spectrogram.
-MOST_CHANNELS = 32
+MOST_CHANNELS = 8
 
 
 @dataclass(frozen=True)
@@ -111,8 +111,15 @@ def _in_dict(value: Mapping, sampling_rate: Any, name: str) -> Form:
     audio_key, rate_key = audio_keys[0], rate_keys[0] if rate_keys else None
     own_rate = value[rate_key] if rate_key else None
 
-    def rewrap_dict(audio: Any, rate: int) -> dict:
-        return {**value, **dict.fromkeys(audio_keys, audio), **dict.fromkeys(rate_keys, rate)}
+    def rewrap_dict(audio: Any, rate: int) -> Any:
+        new = {**dict.fromkeys(audio_keys, audio), **dict.fromkeys(rate_keys, rate)}
+        if type(value) is dict or not isinstance(value, MutableMapping):
+            return {**value, **new}
+        # Such as an output of transformers, whose keys are attributes too.
+        copied = copy.copy(value)
+        for key, item in new.items():
+            copied[key] = item
+        return copied
 
     rate = agreed_rate(own_rate, sampling_rate, name)
     return Form(value[audio_key], rate, own_rate is not None, True, rewrap_dict)
@@ -130,9 +137,12 @@ def _is_same(one: Any, other: Any) -> bool:
 def _in_pair(value: tuple, sampling_rate: Any, name: str, is_clip: bool) -> Form:
     """`(audio, rate)` or `(rate, audio)`, perhaps with a spectrogram or texts behind, as of F5-TTS.
 
+    A number that is the audio's length and no usual rate is taken for the length, as models that pad return it.
+
     With the rate first, as Gradio and scipy have it, two axes are samples and channels. With the rate last they may be
     anything: torchaudio means channels and samples, soundfile samples and channels, others a batch.
     """
+    _check_is_no_length(value[0], value[1], sampling_rate, name)
     if is_number(value[0]):
         rate, audio, *beside = value
         audio = _read_out(audio)
@@ -163,6 +173,19 @@ def _in_pair(value: tuple, sampling_rate: Any, name: str, is_clip: bool) -> Form
         is_clip,
         lambda audio, rate: _like(value, (audio, rate, *beside)),
     )
+
+
+def _check_is_no_length(first: Any, second: Any, sampling_rate: Any, name: str) -> None:
+    """Raises ValueError if the number of a pair is the length of its audio rather than a rate."""
+    number, audio = (first, second) if is_number(first) else (second, first)
+    number = plain_number(number)
+    num_samples = max(getattr(audio, "shape", ()), default=0)
+    if number == num_samples and number not in (*USUAL_RATES, sampling_rate):
+        known = "" if sampling_rate is None else f", as sampling_rate={sampling_rate} is known"
+        raise ValueError(
+            f"{name} is audio of shape {tuple(audio.shape)} and {number}, which is its length and no usual rate: pass "
+            f"the audio alone{known or ', with sampling_rate= in Hz'}."
+        )
 
 
 def _like(value: tuple, items: tuple) -> tuple:
@@ -239,10 +262,17 @@ def _in_other_arrays(value: Any, sampling_rate: Any, name: str) -> Form | None:
         return Form(list(array), sampling_rate, False, False, lambda audio, rate: _object_array(audio))
     if array is not value:
         return Form(array, sampling_rate, False, False, lambda audio, rate: audio)
-    if isinstance(value, Iterator) or inspect.isawaitable(value) or hasattr(value, "__aiter__"):
+    if inspect.isawaitable(value) or hasattr(value, "__aiter__"):
+        if inspect.iscoroutine(value):
+            value.close()
+        raise ValueError(
+            f"{name} is a {type(value).__name__}, which gives its audio when it is awaited. Await it before; behind a "
+            "generator, pass a function that does: lambda *args: asyncio.run(speak(*args))."
+        )
+    if isinstance(value, Iterator):
         raise ValueError(
             f"{name} is a {type(value).__name__}, which gives its audio later. Pass list(audio) if it gives clips, "
-            "np.concatenate(list(audio), axis=-1) if it gives one clip in chunks; await what is awaitable."
+            "np.concatenate(list(audio), axis=-1) if it gives one clip in chunks."
         )
     return None
 
@@ -274,8 +304,14 @@ def is_number(value: Any) -> bool:
 
 
 def _is_beside_audio(value: Any) -> bool:
-    """Whether it may stand behind audio and its rate without being audio itself: a text, nothing, or a spectrogram."""
-    return value is None or isinstance(value, str) or sum(n > MOST_CHANNELS for n in getattr(value, "shape", ())) == 2
+    """Whether it may stand behind audio and its rate without being audio: no array, but for a spectrogram."""
+    if isinstance(value, Mapping):
+        return all(map(_is_beside_audio, value.values()))
+    if isinstance(value, (list, tuple)):
+        return len(value) < FEWEST_NUMBERS or not all(map(is_number, value))
+    if value is None or isinstance(value, str) or is_number(value):
+        return True
+    return sum(n > MOST_CHANNELS for n in getattr(value, "shape", ())) == 2
 
 
 def with_attribute(value: Any, attribute: str, new: Any) -> Any:

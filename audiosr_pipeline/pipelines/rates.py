@@ -4,6 +4,8 @@ from numbers import Real
 from typing import Any
 
 LOWEST_RATE, HIGHEST_RATE = 4_000, 384_000
+# A clip of a second has as many samples as its rate; where a number is none of these, it may be a length.
+USUAL_RATES = (8_000, 11_025, 12_000, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000, 88_200, 96_000, 176_400, 192_000)
 # What libraries call it.
 RATE_NAMES = ("sampling_rate", "sample_rate", "samplerate", "sr")
 
@@ -34,9 +36,9 @@ def check_rate(sampling_rate: Any, name: str) -> int:
 
 
 def plain_number(value: Any) -> Any:
-    """The number in an array or a tensor without axes, as checkpoints keep rates; all else as it is."""
-    is_scalar = getattr(value, "ndim", None) == 0 and hasattr(value, "item") and not getattr(value, "is_meta", False)
-    return value.item() if is_scalar else value
+    """The number in an array or a tensor of one, as checkpoints and collated batches keep rates; all else as it is."""
+    is_one = tuple(getattr(value, "shape", (0,))) in ((), (1,)) and hasattr(value, "item")
+    return value.item() if is_one and not getattr(value, "is_meta", False) else value
 
 
 def in_short(value: Any) -> str:

@@ -54,6 +54,28 @@ def test_methods_that_generate_are_taken_to_48_khz(method, tiny_pipeline):
     assert out.shape == (1, 9_600) and out.sampling_rate == 48_000
 
 
+def test_a_method_alone_comes_at_a_rate_that_its_object_tells(tiny_pipeline):
+    with pytest.warns(UserWarning, match="the Engine of say tells sampling_rate=16000; its audio is .* at 24000 Hz"):
+        with_super_resolution(Engine().say, tiny_pipeline, sampling_rate=24_000)
+    assert with_super_resolution(Engine().say, tiny_pipeline, sampling_rate=16_000)("rain").shape == (1, 9_600)
+
+
+@pytest.mark.parametrize("audio", [{"audio": AUDIO * np.nan, "sampling_rate": 16_000}, (AUDIO * np.nan, 16_000)])
+def test_what_could_not_be_read_keeps_its_rate(audio, tiny_pipeline):
+    with pytest.warns(UserWarning, match="what was generated is returned as it is"):
+        out = with_super_resolution(lambda: audio, tiny_pipeline, on_error="return_original")()
+    assert (out["sampling_rate"] if isinstance(out, dict) else out.sampling_rate) == 16_000
+
+
+def test_dicts_in_a_generator_function_need_no_rate_of_their_own(tiny_pipeline):
+    def speak(text):
+        for _ in range(2):
+            yield {"tts_speech": torch.from_numpy(AUDIO)}
+
+    out = with_super_resolution(speak, tiny_pipeline, sampling_rate=16_000)("rain")
+    assert [piece["tts_speech"].shape for piece in out] == [(1, 9_600)] * 2
+
+
 def test_so_are_those_of_a_network(tiny_pipeline):
     network = nn.Module()
     network.forward = network.generate = lambda text: torch.from_numpy(AUDIO)
@@ -122,9 +144,8 @@ async def speak():
 
 
 def test_what_is_awaitable_is_said_to_be(tiny_pipeline):
-    with pytest.raises(ValueError, match="audio is a coroutine, which gives its audio later.*await") as error:
+    with pytest.raises(ValueError, match="audio is a coroutine, which gives its audio when it is awaited.*asyncio"):
         with_super_resolution(speak, tiny_pipeline, sampling_rate=16_000)()
-    error.value.output.close()
 
 
 @pytest.mark.filterwarnings("error")
@@ -259,7 +280,9 @@ def test_a_rate_that_the_object_contradicts_is_an_error_with_both(told, shown, t
     with pytest.raises(ValueError, match=rf"Engine tells {shown}, but sampling_rate=16000.*generator.forward, audiosr"):
         with_super_resolution(engine, tiny_pipeline, sampling_rate=16_000)
     # As it says.
-    assert with_super_resolution(engine.generate, tiny_pipeline, sampling_rate=16_000)("rain").sampling_rate == 48_000
+    with pytest.warns(UserWarning, match=rf"the Engine of say tells {shown}; its audio is taken to be at 16000 Hz"):
+        wrapped = with_super_resolution(engine.generate, tiny_pipeline, sampling_rate=16_000)
+    assert wrapped("rain").sampling_rate == 48_000
     assert with_super_resolution(engine, tiny_pipeline, sampling_rate=24_000)("rain").sampling_rate == 48_000
 
 

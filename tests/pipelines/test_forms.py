@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import soundfile
 import torch
+from transformers.models.vits.modeling_vits import VitsModelOutput
 
 from audiosr_pipeline.adapters import read_output, with_super_resolution
 from audiosr_pipeline.pipelines.inputs import load_clips
@@ -91,6 +92,11 @@ FORMS = {
     "(audio, rate, text)": ((MONO, 16_000, "rain", None), None, [MONO]),
     "(rate, audio, text)": ((16_000, STEREO.T, "rain"), None, [STEREO]),
     "CosyVoice's dict": ({"tts_speech": torch.from_numpy(STEREO[:1])}, 16_000, [STEREO[:1]]),
+    "(audio, rate, figures, texts)": ((MONO, 16_000, {"seconds": 0.3}, ["rain"], 0.5), None, [MONO]),
+    "(audio, rate, spectrogram) of 20 bands": ((MONO, 16_000, np.zeros((20, 40))), None, [MONO]),
+    "a rate in a tensor of one": ((MONO, torch.tensor([16_000])), None, [MONO]),
+    "dicts without their rate": ([{"audio": MONO}, {"tts_speech": STEREO}], 16_000, [MONO, STEREO]),
+    "a dict of a file's bytes": ({"audio": encoded(), "sampling_rate": 16_000}, None, [STEREO]),
     "a rate in a tensor": ((MONO, torch.tensor(16_000)), None, [MONO]),
     "a rate in an array": ({"audio": MONO, "sampling_rate": np.array(16_000)}, None, [MONO]),
     "a list of pairs": ([(MONO, 16_000), (torch.from_numpy(STEREO), 16_000)], None, [MONO, STEREO]),
@@ -200,6 +206,40 @@ def test_what_is_uncertain_is_refused_and_told_what_is_accepted(name, tiny_pipel
 def test_a_named_tuple_keeps_its_names(tiny_pipeline):
     out = with_super_resolution(lambda: Pair(MONO, 16_000), tiny_pipeline)()
     assert out.waveform.shape == (4_800,) and out.rate == out.sampling_rate == 48_000
+
+
+@pytest.mark.parametrize("form", [(MONO, len(MONO)), (torch.from_numpy(STEREO[None]), torch.tensor(len(MONO)))])
+def test_a_length_is_not_taken_for_a_rate(form, tiny_pipeline):
+    """SeamlessM4T returns its waveform and the waveform's length, which for one clip is a tensor without axes."""
+    with pytest.raises(ValueError, match=r"audio of shape \(.*1600.* and 1600, which is its length and .* in Hz"):
+        tiny_pipeline(form)
+    with pytest.raises(ValueError, match="pass the audio alone, as sampling_rate=22050 is known"):
+        with_super_resolution(lambda: form, tiny_pipeline, 22_050)()
+
+
+def test_bytes_beside_their_rate_come_back_as_samples(tiny_pipeline):
+    audio, rate = with_super_resolution(lambda: (encoded(), 16_000), tiny_pipeline)()
+    assert audio.shape == (2, 4_800) and rate == 48_000
+
+
+def test_a_second_at_a_usual_rate_is_one(tiny_pipeline):
+    audio = noise(1.0, 8_000)[0]
+    assert with_super_resolution(lambda: (audio, 8_000), tiny_pipeline)()[0].shape == (48_000,)
+
+
+def test_an_output_of_transformers_stays_one(tiny_pipeline):
+    output = VitsModelOutput(waveform=torch.from_numpy(STEREO))
+    out = with_super_resolution(lambda: output, tiny_pipeline, 16_000)()
+    assert type(out) is VitsModelOutput and out.waveform.shape == (2, 4_800) and out.sampling_rate == 48_000
+    assert output.waveform.shape == (2, 1_600)
+
+
+def test_what_is_awaited_later_is_told_with_the_remedy(tiny_pipeline):
+    async def speak():
+        return MONO
+
+    with pytest.raises(ValueError, match=r"is awaited. Await it before; .*lambda \*args: asyncio.run"):
+        with_super_resolution(speak, tiny_pipeline, 16_000)()
 
 
 def test_a_second_audio_behind_the_rate_is_refused(tiny_pipeline):

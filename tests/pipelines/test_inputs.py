@@ -310,7 +310,14 @@ def test_what_is_wrong_in_a_file_is_named_by_its_path(tiny_pipeline, tmp_path):
 
 
 BAD_RATES = [0, -16_000, 3_999, 400_000, 16_000.5, np.nan, np.inf, "16000", [16_000], True, 1j]
-BAD_RATES += [10**400, -(10**5_000), np.bool_(True), np.array([16_000, 16_000]), "9" * 500, torch.tensor([16_000])]
+BAD_RATES += [
+    10**400,
+    -(10**5_000),
+    np.bool_(True),
+    np.array([16_000, 16_000]),
+    "9" * 500,
+    torch.tensor([16_000, 16_000]),
+]
 
 
 @pytest.mark.parametrize("sampling_rate", BAD_RATES, ids=in_short)

@@ -1,0 +1,46 @@
+"""Models that are known, used in ways beside the documented one."""
+
+import pytest
+import torch
+
+from audiosr_pipeline.adapters import with_super_resolution
+from audiosr_pipeline.adapters.find import find_adapter
+from tests.adapters.tiny import build_vits
+from tests.adapters.tiny_speech import build_dia, build_seamless, build_vibevoice
+
+
+@pytest.mark.parametrize(("build", "method"), [(build_vits, "forward"), (build_seamless, "generate")])
+def test_a_method_alone_is_refused_for_its_object(build, method, tiny_pipeline):
+    model = build()
+    name = type(model).__name__
+    with pytest.raises(
+        ValueError, match=rf"{name}.{method} is a method of a class that is known, .* call model.{method}"
+    ):
+        with_super_resolution(getattr(model, method), tiny_pipeline, sampling_rate=16_000)
+
+
+def test_audio_of_a_method_that_is_not_expected_to_give_it_is_said(tiny_pipeline):
+    model = build_vits()
+    type(model).speak = lambda self, ids: self(ids).waveform
+    try:
+        wrapped = with_super_resolution(model, tiny_pipeline)
+        with pytest.warns(
+            UserWarning, match="VitsModel.speak returned what looks like audio; .* behind __call__, forw"
+        ):
+            wrapped.speak(torch.tensor([[1, 2, 3, 4]]))
+    finally:
+        del type(model).speak
+
+
+def test_the_codec_that_makes_the_audio_tells_its_rate():
+    _, processor = build_dia()
+    processor.feature_extractor.sampling_rate = 16_000
+    assert find_adapter(processor).sampling_rate == 44_100
+
+
+def test_where_nothing_was_spoken_none_comes_back(tiny_pipeline):
+    # This text ends before it begins.
+    ids = torch.tensor([[5, 6, 7, 8, 32]])
+    wrapped = with_super_resolution(build_vibevoice(), tiny_pipeline)
+    out = wrapped.generate(input_ids=ids, attention_mask=torch.ones_like(ids), max_new_tokens=24)
+    assert list(out) == [None] and out.sampling_rate == 48_000 and out.reports == [None]
