@@ -26,3 +26,4 @@ for (rate, quality), delay in found.items():
 assert round(found[8_000, "VHQ"], 1) == 65.0, found
 assert round(found[8_000, "HQ"], 1) == 137.5, found
 PYTHON
+echo "as described"
