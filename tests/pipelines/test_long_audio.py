@@ -152,8 +152,10 @@ def test_windows_are_merged_before_the_scheduler_steps(monkeypatch):
     # A call works on a copy of the scheduler.
     monkeypatch.setattr(type(pipe.scheduler), "step", watched_step)
     pipe(noise(6.0, 16_000)[0], 16_000)
+    # Before, the scheduler is tried on latents of one channel whose velocity is known.
+    of_clip = [shape for shape in shapes if shape[0][1] == 16]
     # 6 s are 75 latent frames, and there is one more at each end; a multiple of two is needed; a window has 18.
-    assert shapes == [((1, 16, 78, 32), (1, 16, 78, 32))] * 4
+    assert of_clip == [((1, 16, 78, 32), (1, 16, 78, 32))] * 4
 
 
 @settings(max_examples=4, deadline=None)

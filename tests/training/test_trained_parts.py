@@ -7,12 +7,12 @@ import torch
 from diffusers import AudioLDM2UNet2DConditionModel, AutoencoderDC
 from safetensors.torch import load_file, save_file
 
+from audiosr_pipeline.pipelines.weight_checks import load_part
 from audiosr_pipeline.training.ldm import LDMSettings, _check_initial, train_ldm
 from audiosr_pipeline.training.parts import (
     TRAINED_WITH,
     check_trained_with,
     fingerprint,
-    load_part,
     write_trained_with,
 )
 from audiosr_pipeline.training.vae import load_autoencoder
