@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -195,8 +196,17 @@ class StreamingAudioSR:
         if self._edges is not None:
             self._edges.close()
 
-    def _own_turn(self) -> "_Turn":
-        return _Turn(self)
+    @contextmanager
+    def _own_turn(self) -> Iterator[None]:
+        """Within the block no other thread works on the stream; an error if one does, or if the stream has ended."""
+        if not self._turn.acquire(blocking=False):
+            raise RuntimeError("another thread is pushing to this stream; push from one thread, or hold a lock.")
+        try:
+            if self._has_ended:
+                raise RuntimeError("the stream has ended; make another StreamingAudioSR for another one.")
+            yield
+        finally:
+            self._turn.release()
 
     def _give(self, num_samples: int) -> np.ndarray:
         """The next samples of what was made, `(channels, num_samples)`."""
@@ -268,20 +278,3 @@ class StreamingAudioSR:
         shift = len(self._noise) // 2
         places = [(start + channel * shift + np.arange(length)) % len(self._noise) for channel in range(self.channels)]
         return self._noise[torch.from_numpy(np.stack(places))]
-
-
-class _Turn:
-    """Held while a stream is worked on; an error if it has ended, or if another thread holds it."""
-
-    def __init__(self, stream: StreamingAudioSR):
-        self._stream = stream
-
-    def __enter__(self) -> None:
-        if not self._stream._turn.acquire(blocking=False):
-            raise RuntimeError("another thread is pushing to this stream; push from one thread, or hold a lock.")
-        if self._stream._has_ended:
-            self._stream._turn.release()
-            raise RuntimeError("the stream has ended; make another StreamingAudioSR for another one.")
-
-    def __exit__(self, *error: object) -> None:
-        self._stream._turn.release()

@@ -7,6 +7,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import weight_norm
 
+from audiosr_pipeline.training.settings import AdversarialSettings
+
 RESOLUTIONS = ((512, 128), (1_024, 256), (2_048, 512))
 PERIODS = (2, 3, 5, 7, 11)
 LEAK = 0.1
@@ -181,3 +183,11 @@ class Adversary:
 
 def _mean_per_crop(values: Tensor) -> Tensor:
     return values.float().flatten(1).mean(1)
+
+
+def waveform_adversary(settings: AdversarialSettings) -> Adversary | None:
+    """The discriminators of waveforms that a trainer's settings ask for; None if they ask for none."""
+    if settings.adversarial_weight <= 0:
+        return None
+    discriminators = waveform_discriminators(settings.discriminator_channels, settings.period_channels)
+    return Adversary(discriminators, settings.learning_rate)

@@ -8,7 +8,7 @@ from audiosr_pipeline.models.streaming_extension import StreamingExtension
 from audiosr_pipeline.pipelines.weight_checks import load_part
 from audiosr_pipeline.training.cliff import content_edges
 from audiosr_pipeline.training.dataset import find_recordings, training_crops
-from audiosr_pipeline.training.discriminators import Adversary, waveform_discriminators
+from audiosr_pipeline.training.discriminators import waveform_adversary
 from audiosr_pipeline.training.loop import Batch, launch, train
 from audiosr_pipeline.training.losses import band_level_loss, band_magnitude_loss
 from audiosr_pipeline.training.settings import StreamingSettings
@@ -30,10 +30,7 @@ def train_streaming_extension(settings: StreamingSettings) -> None:
         model = load_part(StreamingExtension, settings.initial).train()
     else:
         model = StreamingExtension().train()
-    adversary = None
-    if settings.adversarial_weight > 0:
-        discriminators = waveform_discriminators(settings.discriminator_channels, settings.period_channels)
-        adversary = Adversary(discriminators, settings.learning_rate)
+    adversary = waveform_adversary(settings)
     num_judged = round(settings.adversarial_s * 48_000)
     hop, n_fft, look_ahead = model.config.hop_length, model.config.n_fft, model.config.look_ahead
 

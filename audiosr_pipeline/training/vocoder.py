@@ -16,7 +16,7 @@ from audiosr_pipeline.models.official import build_official_vocoder
 from audiosr_pipeline.models.vocoder import ISTFTVocoder
 from audiosr_pipeline.pipelines.weight_checks import load_part
 from audiosr_pipeline.training.dataset import find_recordings, training_crops
-from audiosr_pipeline.training.discriminators import Adversary, waveform_discriminators
+from audiosr_pipeline.training.discriminators import waveform_adversary
 from audiosr_pipeline.training.loop import Batch, launch, train
 from audiosr_pipeline.training.losses import multi_resolution_stft_loss
 from audiosr_pipeline.training.settings import VocoderSettings
@@ -36,10 +36,7 @@ def train_vocoder(settings: VocoderSettings) -> None:
     feature_extractor = MelFeatureExtractor()
     vocoder = _vocoder(settings).train()
     vae = load_autoencoder(settings.vae).eval().to(accelerator.device) if settings.vae else None
-    adversary = None
-    if settings.adversarial_weight > 0:
-        discriminators = waveform_discriminators(settings.discriminator_channels, settings.period_channels)
-        adversary = Adversary(discriminators, settings.learning_rate)
+    adversary = waveform_adversary(settings)
     num_judged = round(settings.adversarial_s * 48_000)
 
     def loss_of(batch: Batch, generator: torch.Generator) -> Tensor:
