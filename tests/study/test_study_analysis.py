@@ -1,6 +1,8 @@
 """Answers of simulated listeners come out as what they were made with, in files that stand by themselves."""
 
 import csv
+import re
+import shutil
 import xml.etree.ElementTree as ElementTree
 from html.parser import HTMLParser
 from pathlib import Path
@@ -150,7 +152,7 @@ def test_who_stops_in_the_middle_is_kept(tmp_path):
     write_answers(tmp_path / "answers.csv", left)
     analysis = analyse_answers([tmp_path / "answers.csv"], key_file, tmp_path / "results")
     assert stopped in {vote.listener for vote in analysis.results.votes}
-    assert "1 answered fewer trials than the fullest set" in (tmp_path / "results/report.html").read_text("utf-8")
+    assert "1 answered fewer trials than the fullest set" in report(tmp_path).text
 
 
 class Page(HTMLParser):
@@ -158,23 +160,29 @@ class Page(HTMLParser):
 
     def __init__(self, text: str):
         super().__init__()
-        self.open, self.text, self.references, self.tags = [], "", [], set()
+        self.open, self.text, self.attributes = [], "", []
         self.feed(text)
         self.close()
         assert self.open == []
+        # As a browser shows it.
+        self.text = re.sub(r"[ \n]+", " ", self.text)
+
+    @property
+    def tags(self) -> set[str]:
+        return {tag for tag, _ in self.attributes}
+
+    @property
+    def references(self) -> list[str]:
+        named = [attributes.get(name, "#") for _, attributes in self.attributes for name in ("src", "href")]
+        return [value for value in named if not value.startswith("#")]
 
     def handle_starttag(self, tag, attributes):
-        self.tags.add(tag)
-        self.references += [
-            value for name, value in attributes if name in ("src", "href") and not value.startswith("#")
-        ]
+        self.attributes.append((tag, dict(attributes)))
         if tag != "meta":
             self.open.append(tag)
 
     def handle_startendtag(self, tag, attributes):
-        self.references += [
-            value for name, value in attributes if name in ("src", "href") and not value.startswith("#")
-        ]
+        self.attributes.append((tag, dict(attributes)))
 
     def handle_endtag(self, tag):
         assert self.open.pop() == tag
@@ -184,10 +192,14 @@ class Page(HTMLParser):
             self.text += data
 
 
+def report(folder: Path) -> Page:
+    return Page((folder / "results/report.html").read_text("utf-8"))
+
+
 def test_the_report_needs_nothing_beside_it(study):
     analysis, folder = study
     assert {path.name for path in (folder / "results").iterdir()} == FILES
-    page = Page((folder / "results/report.html").read_text("utf-8"))
+    page = report(folder)
     assert page.references == [] and not page.tags & {"script", "link", "img", "iframe"}
     assert "svg" in page.tags
     for text in ("4 of 14 were left out", "The same without exclusions", "Planning the next study", "numpy", "Owen"):
@@ -196,13 +208,21 @@ def test_the_report_needs_nothing_beside_it(study):
         assert sentence in page.text
 
 
-def test_what_a_key_names_is_text_in_the_report_and_the_figure(tmp_path):
-    hostile = "<script>alert(1)</script>$x_$"
+def test_what_files_and_a_key_name_is_text_in_the_report_and_the_figure(study, tmp_path):
+    hostile = "<script>alert(1)</script>$x_$ & \"'&lt;{{ 1 + 1 }}"
     results = tmp_path / "results"
     answers_file, key_file = write_study(tmp_path, Panel(3), sets={hostile: 2}, systems=("original", hostile))
-    analyse_answers([answers_file], key_file, results)
-    page = Page((results / "report.html").read_text("utf-8"))
-    assert "script" not in page.tags and hostile in page.text
+    # The same answers again: none of these rows counts, and each is listed with the name of its file.
+    answers_again = shutil.copyfile(answers_file, tmp_path / "<b onclick='1'>&amp;\".csv")
+    analyse_answers([answers_file, answers_again], key_file, results)
+    page = report(tmp_path)
+    assert page.text.count(answers_again.name) == len(table(answers_file))
+    assert page.tags <= report(study[1]).tags
+    (drawing,) = (attributes for tag, attributes in page.attributes if tag == "svg")
+    for text in (page.text, drawing["aria-label"]):
+        # As it was given: neither escaped twice nor taken for a part of the template.
+        assert hostile in text
+    assert not any(name.startswith("on") for _, attributes in page.attributes for name in attributes)
     ElementTree.parse(results / "figure1.svg")
 
 
@@ -246,7 +266,7 @@ def test_one_listener_is_told_apart_from_a_panel(tmp_path):
     answers_file, key_file = write_study(tmp_path, Panel(1))
     (tmp_path / "results").mkdir()
     analysis = analyse_answers([answers_file], key_file, tmp_path / "results")
-    assert "say nothing about other listeners" in (tmp_path / "results/report.html").read_text("utf-8")
+    assert "say nothing about other listeners" in report(tmp_path).text
     assert all(np.isnan(chance) for power in analysis.powers for _, chance, _ in power.rows)
     assert "1 listeners, 0 of them left out" in summary(analysis)
 
@@ -262,7 +282,7 @@ def test_rows_that_do_not_count_are_in_the_report(tmp_path):
         str(len(answers) + 3),
         str(len(answers) + 2),
     ]
-    assert "2 rows of the answers not counted" in (tmp_path / "results/report.html").read_text("utf-8")
+    assert "2 rows of the answers not counted" in report(tmp_path).text
 
 
 def test_a_panel_that_is_left_out_as_a_whole_has_no_result(tmp_path):
@@ -270,5 +290,5 @@ def test_a_panel_that_is_left_out_as_a_whole_has_no_result(tmp_path):
     analysis = analyse_answers([answers_file], key_file, tmp_path / "results")
     assert analysis.results.votes == [] and len(analysis.results_of_all.votes) > 0
     assert {path.name for path in (tmp_path / "results").iterdir()} == FILES - {"figure1.png", "figure1.svg"}
-    assert "there is no result" in (tmp_path / "results/report.html").read_text("utf-8")
+    assert "there is no result" in report(tmp_path).text
     assert "no answers to test trials are left" in summary(analysis)
