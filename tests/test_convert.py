@@ -326,6 +326,27 @@ def make_damaged() -> str:
     return str(path)
 
 
+def make_changed_bytes() -> str:
+    """A whole archive in which a bit of one tensor has changed."""
+    path = Path(saved({"a": torch.full((1_000,), 3.0)}))
+    content = bytearray(path.read_bytes())
+    content[content.index(torch.full((1_000,), 3.0).numpy().tobytes()) + 2_000] ^= 1
+    path.write_bytes(content)
+    return str(path)
+
+
+def make_sparse() -> str:
+    key = f"{UNET}time_embed.0.weight"
+    checkpoint = blank_checkpoint()
+    return saved({**checkpoint, key: torch.eye(*checkpoint[key].shape).to_sparse()})
+
+
+def make_meta() -> str:
+    key = f"{UNET}time_embed.0.weight"
+    checkpoint = blank_checkpoint()
+    return saved({**checkpoint, key: checkpoint[key].to("meta")})
+
+
 def make_other_model() -> str:
     keys = ["model.diffusion_model.out.2.bias", "first_stage_model.encoder.conv_in.bias"]
     clip = [f"cond_stage_model.transformer.{index}" for index in range(3)]
@@ -373,7 +394,10 @@ def make_pipeline_folder() -> str:
         (make_bare_pickle, ["is no checkpoint, it begins with b'", "files of torch.save"]),
         (make_truncated, ["is truncated"]),
         (make_truncated_safetensors, ["is truncated or damaged"]),
-        (make_damaged, ["or is damaged"]),
+        (make_damaged, ["is damaged: the checksum of ", "data.pkl is wrong"]),
+        (make_changed_bytes, ["is damaged: the checksum of ", "data/0 is wrong. Fetch the whole file again"]),
+        (make_sparse, ["model.diffusion_model.time_embed.0.weight is sparse_coo. Accepted are float16"]),
+        (make_meta, ["model.diffusion_model.time_embed.0.weight is without values. Accepted are float16"]),
         (
             make_other_model,
             [
@@ -392,7 +416,7 @@ def make_pipeline_folder() -> str:
         ),
         (make_list, ["holds a list without tensors"]),
         (make_text, ["is no checkpoint, it begins with b'<!DOCTYPE"]),
-        (make_empty, ["is no checkpoint, it begins with b''"]),
+        (make_empty, ["is empty (0 bytes)"]),
         (make_folder, ["is a folder. Pass the checkpoint's file"]),
         (make_pipeline_folder, ["is a folder with a whole pipeline. Load it with from_pretrained"]),
     ],

@@ -20,6 +20,7 @@ FOLDERS = {PACKAGE: "audiosr_pipeline", ROOT / "adapters": "audiosr_pipeline.ada
 MAY_IMPORT = {
     "version": set(),
     "writing": set(),
+    "archives": set(),
     "csv_files": set(),
     "tables": set(),
     "printable": set(),
@@ -27,7 +28,7 @@ MAY_IMPORT = {
     "spectrogram": set(),
     "dsp": set(),
     "models": {"dsp"},
-    "convert": {"models"},
+    "convert": {"models", "archives"},
     "metrics": {"dsp"},
     "evaluation_settings": set(),
     "evaluate": {"writing", "csv_files", "tables", "audio_io", "dsp", "metrics", "evaluation_settings"},
@@ -35,7 +36,7 @@ MAY_IMPORT = {
     "pipelines": {"dsp", "models", "convert", "audio_io"},
     "adapters": {"dsp", "models", "pipelines", "audio_io"},
     "streaming": {"dsp", "models", "pipelines"},
-    "training": {"dsp", "models", "metrics", "pipelines", "writing", "csv_files", "audio_io"},
+    "training": {"dsp", "models", "metrics", "pipelines", "writing", "archives", "csv_files", "audio_io"},
     "study": {"dsp", "metrics", "pipelines", "adapters", "writing", "csv_files", "printable", "audio_io", "evaluate"},
 }
 MAY_IMPORT[""] = set(MAY_IMPORT)

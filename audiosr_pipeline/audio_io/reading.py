@@ -1,6 +1,7 @@
 """Audio files are read whole: their length is what can be decoded, and what is missing of it is said."""
 
 import os
+import stat
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -151,6 +152,8 @@ def _opened(path: Path | str) -> Iterator[Source]:
         if os.path.isdir(path):
             raise AudioFileError(path, "is a folder")
         with open(path, "rb") as file:
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                raise AudioFileError(path, "is a device or a pipe, not a file")
             size = file.seek(0, os.SEEK_END)
             if size == 0:
                 raise AudioFileError(path, "is empty (0 bytes)")

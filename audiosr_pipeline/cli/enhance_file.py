@@ -4,7 +4,9 @@ import argparse
 import hashlib
 import json
 import math
-from contextlib import suppress
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -75,7 +77,7 @@ def enhance_file(pipeline: "AudioSRPipeline", job: Job, arguments: argparse.Name
         remarks.append(f"written as {subtype}, narrower than the input's {source_subtype}: dithered")
     line = f"{OUTCOMES[report.action]}: {'; '.join(remarks)}"
 
-    with part_folder(None if job.output == STDOUT else job.output.parent) as folder:
+    with _naming(job), part_folder(None if job.output == STDOUT else job.output.parent) as folder:
         # In the order in which they get their names: a report without its output is made again, and a spectrogram can
         # be drawn from the files.
         parts = {}
@@ -114,7 +116,7 @@ def complete_file(job: Job) -> tuple[str, str]:
         raise FileExistsError(f"{job.spectrogram} is there, and is no spectrogram of this program's: move it")
     if job.spectrogram is None or job.spectrogram.exists():
         return "done", OUTCOMES["done"]
-    with part_folder(job.output.parent) as folder:
+    with _naming(job), part_folder(job.output.parent) as folder:
         part = folder / "spectrogram.png"
         draw(part, job, read_audio(job.source), read_audio(job.output))
         publish({job.spectrogram: part}, job.spectrogram, overwrite=False)
@@ -182,7 +184,26 @@ def write_part(
     try:
         write_audio(part, audio, sampling_rate, subtype, dither, comment)
     except ValueError as error:
-        raise ValueError(str(error).replace(str(part), shown(job.output))) from error
+        raise ValueError(str(error).replace(str(part), _place(job))) from error
+
+
+@contextmanager
+def _naming(job: Job) -> Iterator[None]:
+    """Has errors of the system name what could not be written."""
+    try:
+        yield
+    except OSError as error:
+        # The package's own name it already.
+        if error.errno is None:
+            raise
+        raise OSError(f"{_place(job)}: can't be written: {(error.strerror or str(error)).lower()}") from error
+
+
+def _place(job: Job) -> str:
+    """Where an output is written: on its way to stdout it is a temporary file."""
+    if job.output == STDOUT:
+        return f"{tempfile.gettempdir()}, the folder for what is temporary (TMPDIR)"
+    return shown(job.output)
 
 
 def draw(path: Path, job: Job, before: "Clip", after: "Clip") -> None:

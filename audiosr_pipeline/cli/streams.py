@@ -40,6 +40,7 @@ def as_file(source: Path) -> Iterator[Path]:
 
     Raises:
         ValueError: If stdin is a terminal or closed.
+        OSError: If it can't be copied.
     """
     if not is_stream(source):
         yield source
@@ -47,18 +48,29 @@ def as_file(source: Path) -> Iterator[Path]:
     # Which format it is can't be told without going back and forth in it.
     with tempfile.TemporaryDirectory(prefix="audiosr-pipeline-") as folder:
         copy = Path(folder) / "stream"
-        with open(copy, "wb") as file:
-            if source == STDIN:
-                shutil.copyfileobj(open_stdin(), file)
-            else:
-                with open(source, "rb") as pipe:
-                    shutil.copyfileobj(pipe, file)
+        if source == STDIN:
+            _copy(open_stdin(), copy)
+        else:
+            with open(source, "rb") as pipe:
+                _copy(pipe, copy)
         try:
             yield copy
         except ValueError as error:
             if not str(error).startswith(f"{copy}: "):
                 raise
             raise ValueError(str(error).removeprefix(f"{copy}: ")) from error
+
+
+def _copy(stream: BinaryIO, copy: Path) -> None:
+    try:
+        with open(copy, "wb") as file:
+            shutil.copyfileobj(stream, file)
+    except OSError as error:
+        folder = copy.parent.parent
+        raise OSError(
+            f"can't be copied to {folder}: {(error.strerror or str(error)).lower()}. The variable TMPDIR names another "
+            "folder for what is temporary"
+        ) from error
 
 
 def deliver(file: Path) -> None:
@@ -76,7 +88,7 @@ def deliver(file: Path) -> None:
         sys.stdout.buffer.flush()
     except OSError as error:
         give_up_stdout(error)
-        raise
+        raise OSError(f"stdout can't be written: {(error.strerror or str(error)).lower()}") from error
 
 
 def open_stdin() -> BinaryIO:

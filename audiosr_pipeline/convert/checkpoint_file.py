@@ -9,6 +9,8 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
+from audiosr_pipeline.archives import archive_damage
+
 
 def read_tensors(path: str | Path) -> dict[str, Tensor]:
     """The tensors of a checkpoint, mapped into memory; code that may be in it is not run.
@@ -20,7 +22,8 @@ def read_tensors(path: str | Path) -> dict[str, Tensor]:
 
     Raises:
         OSError: If the file can't be read.
-        ValueError: If it isn't whole, holds code or isn't such a file; the message says what it is.
+        ValueError: If it isn't whole, by its checksums too, holds code or isn't such a file; the message says what it
+            is.
     """
     if Path(path).is_dir():
         if (Path(path) / "model_index.json").is_file():
@@ -30,6 +33,8 @@ def read_tensors(path: str | Path) -> dict[str, Tensor]:
         start = file.read(16)
     # A .safetensors file begins with a length of 8 bytes, then JSON; what torch.save writes is a zip archive.
     is_safetensors = start[8:9] == b"{"
+    if not start:
+        raise ValueError(f"{path}: is empty (0 bytes).")
     if not is_safetensors and not start.startswith(b"PK"):
         raise ValueError(
             f"{path}: is no checkpoint, it begins with {start!r}. Accepted are files of torch.save, in the format of "
@@ -37,6 +42,9 @@ def read_tensors(path: str | Path) -> dict[str, Tensor]:
         )
     if not is_safetensors and not zipfile.is_zipfile(path):
         raise ValueError(f"{path}: is truncated: it begins as a file of torch.save, but its end is missing.")
+    # torch compares no checksums of what it maps into memory.
+    if not is_safetensors and (damage := archive_damage(path)):
+        raise ValueError(f"{path}: is damaged: {damage}. Fetch the whole file again.")
     try:
         content = load_file(path) if is_safetensors else torch.load(path, "cpu", weights_only=True, mmap=True)
     except UnpicklingError as error:

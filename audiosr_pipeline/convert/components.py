@@ -157,21 +157,29 @@ def _check_keys(
 
 
 def _check_dtypes(path: str | Path, tensors: dict[str, Tensor]) -> None:
-    """Raises ValueError if tensors that the components need hold anything but floats of 16 bits or more."""
+    """Raises ValueError if tensors that the components need hold anything but plain floats of 16 bits or more."""
     others = [
-        f"{key} is {_dtype_name(tensor.dtype)}"
+        f"{key} is {_kind(tensor)}"
         for key, tensor in tensors.items()
-        if tensor.dtype not in DTYPES and key.startswith((UNET, VAE, CONDITION, SCALE_FACTOR, SCHEDULE))
+        if key.startswith((UNET, VAE, CONDITION, SCALE_FACTOR, SCHEDULE))
+        and (tensor.dtype not in DTYPES or tensor.layout != torch.strided or tensor.is_meta)
     ]
     if others:
         more = f"; and {len(others) - NUM_SHOWN} more" if len(others) > NUM_SHOWN else ""
         raise ValueError(
-            f"{path}: {'; '.join(others[:NUM_SHOWN])}{more}. Accepted are {', '.join(map(_dtype_name, DTYPES))}: pass "
-            "the checkpoint as it was before it was quantised."
+            f"{path}: {'; '.join(others[:NUM_SHOWN])}{more}. Accepted are {', '.join(map(_dtype_name, DTYPES))}, not "
+            "sparse and with their values: pass the checkpoint as it was before it was quantised or stripped."
         )
 
 
-def _dtype_name(dtype: torch.dtype) -> str:
+def _kind(tensor: Tensor) -> str:
+    """What is wrong with a tensor that isn't a plain one of `DTYPES`."""
+    if tensor.is_meta:
+        return "without values"
+    return _dtype_name(tensor.layout if tensor.layout != torch.strided else tensor.dtype)
+
+
+def _dtype_name(dtype: torch.dtype | torch.layout) -> str:
     """Without "torch."."""
     return str(dtype).removeprefix("torch.")
 

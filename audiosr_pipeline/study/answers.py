@@ -223,7 +223,7 @@ def parse_rows(text: str, source: str) -> tuple[list[tuple[int, Answer]], list[R
             continue
         try:
             line = line.rstrip("\r")
-            if header := next((each for each in SEPARATORS if line.replace('"', "") == each.join(FIELDS)), None):
+            if header := separator_of(line):
                 has_header, separator = True, header
                 continue
             values = next(csv.reader([line], delimiter=separator, strict=True))
@@ -242,6 +242,11 @@ def parse_rows(text: str, source: str) -> tuple[list[tuple[int, Answer]], list[R
     if not answers and not rejected:
         rejected.append(Rejected(source, 1, "malformed", "holds no answers" if has_header else "is empty"))
     return answers, rejected
+
+
+def separator_of(line: str) -> str | None:
+    """What stands between the fields of a file whose first line is `line`; None if that isn't the header of answers."""
+    return next((each for each in SEPARATORS if line.replace('"', "") == each.join(FIELDS)), None)
 
 
 def read_answers(files: Sequence[Path | str], key: Key) -> tuple[list[Answer], list[Rejected]]:

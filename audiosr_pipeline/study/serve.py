@@ -13,8 +13,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+from audiosr_pipeline.csv_files import SEPARATORS
 from audiosr_pipeline.printable import printable
-from audiosr_pipeline.study.answers import FIELDS, Answer, parse_row, parse_rows, shortened
+from audiosr_pipeline.study.answers import FIELDS, TIMES, Answer, parse_row, parse_rows, separator_of, shortened
 from audiosr_pipeline.study.page import read_study, stimuli_of
 
 # An answer takes 600 bytes.
@@ -55,6 +56,8 @@ def build_server(page_folder: Path | str, answers_file: Path | str, host: str, p
 class AnswerLog:
     """A CSV file of answers that grows by whole rows, each on the disk before it is confirmed.
 
+    A spreadsheet may have saved it with semicolons or tabs between fields: rows are added as those before.
+
     Args:
         path: File; made if it isn't there.
         study: Hash of the study whose answers it takes.
@@ -69,7 +72,7 @@ class AnswerLog:
         self._path = Path(path)
         self._known: set[tuple[str, str]] = set()
         if self._path.exists() and (text := self._path.read_text(encoding="utf-8", errors="replace")):
-            if text.split("\n", 1)[0].strip("\ufeff\r") != ",".join(FIELDS):
+            if separator_of(text.split("\n", 1)[0].strip("\ufeff\r")) is None:
                 raise ValueError(f"{path} is no file of answers: its first line isn't the header {','.join(FIELDS)}.")
             found, _ = parse_rows(text, str(path))
             if strange := {answer.study for _, answer in found} - {study}:
@@ -77,7 +80,7 @@ class AnswerLog:
                     f"{path} holds answers to study {strange.pop()}, the page is of {study}: name another."
                 )
             self._known = {(answer.listener, answer.trial) for _, answer in found}
-        self._append("")
+        self._append(None)
 
     def __len__(self) -> int:
         return len(self._known)
@@ -87,22 +90,33 @@ class AnswerLog:
         with self._lock:
             if (answer.listener, answer.trial) in self._known:
                 return False
-            self._append(_csv_line([row[name] for name in FIELDS]))
+            self._append(row)
             self._known.add((answer.listener, answer.trial))
             return True
 
-    def _append(self, row: str) -> None:
-        """Appends a row to the file as it is now: it may have been moved away, or saved by another program."""
+    def _append(self, row: Mapping[str, str] | None) -> None:
+        """Appends a row to the file as it is now: it may have been moved away, or saved by a spreadsheet."""
         with open(self._path, "ab+", buffering=0) as file:
             size = file.seek(0, os.SEEK_END)
+            separator, text = SEPARATORS[0], ""
             if size == 0:
-                row = _csv_line(FIELDS) + row
+                text = _csv_line(FIELDS, separator)
             else:
+                file.seek(0)
+                header = file.readline(MAX_POST_BYTES).decode("utf-8-sig", "replace").rstrip("\r\n")
+                if (found := separator_of(header)) is None:
+                    raise OSError(f"{self._path} isn't a file of answers in UTF-8 any more: move it away")
+                separator = found
                 file.seek(size - 1)
                 # A row that broke off with the machine has no end of line: without one, the next would be added to it.
-                row = row if file.read(1) == b"\n" else f"\r\n{row}"
+                text = "" if file.read(1) == b"\n" else "\r\n"
+            if row is not None:
+                # Where semicolons stand between fields, decimals have commas: a spreadsheet takes 1.5 for a date.
+                decimal = "," if separator == ";" else "."
+                values = [row[name].replace(".", decimal) if name in TIMES else row[name] for name in FIELDS]
+                text += _csv_line(values, separator)
             try:
-                data = row.encode("utf-8")
+                data = text.encode("utf-8")
                 if file.write(data) != len(data):
                     raise OSError(f"{self._path}: no space left")
                 os.fsync(file.fileno())
@@ -224,7 +238,7 @@ class _Handler(BaseHTTPRequestHandler):
         """Says nothing of what goes well."""
 
 
-def _csv_line(values: Iterable[str]) -> str:
+def _csv_line(values: Iterable[str], separator: str) -> str:
     line = io.StringIO()
-    csv.writer(line).writerow(values)
+    csv.writer(line, delimiter=separator).writerow(values)
     return line.getvalue()

@@ -224,7 +224,8 @@ class CropDataset(Dataset):
             if crop["audio"].any():
                 return {**crop, "index": torch.tensor(index), "num_skipped": torch.tensor(num_skipped)}
         raise ValueError(
-            f"of {MAX_DRAWS} crops in a row {num_skipped} could not be read and the others are silent: look at "
+            f"of {MAX_DRAWS} crops in a row {num_skipped} could not be read and the others are silent, or lie behind a "
+            "file's end, where a manifest's duration_s is too long: look at "
             f"{self.recordings[self.kinds[0]][0].path} and the other recordings."
         )
 

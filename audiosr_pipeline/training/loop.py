@@ -81,7 +81,7 @@ def train(
     goes on to the same weights that it would have had unstopped, and the state before it, `state.previous.pt`, from
     which it does so if that is damaged; the curve, `curve.jsonl`; the settings, `settings.json`; and if TensorBoard is
     installed, curves and previews for it, `tensorboard/`. If a run goes on with other validation recordings, the best
-    so far counts anew: losses on the former can't be compared.
+    so far counts anew: losses on the former can't be compared. Other training recordings are said.
 
     Args:
         accelerator: From `launch`.
@@ -162,7 +162,8 @@ class _Run:
     def begin(self, dataset: CropDataset, held_out: Sequence[Recording]) -> None:
         """Goes to where an earlier run in the folder stopped, and opens what the steps need."""
         settings, accelerator = self.settings, self.accelerator
-        self.held_out = zlib.crc32(repr([(each.path.name, each.duration_s) for each in held_out]).encode())
+        self.held_out = _checksum(held_out)
+        self.recordings = _checksum([each for kind in dataset.kinds for each in dataset.recordings[kind]])
         self.bound = {name: value for name, value in asdict(settings).items() if name not in MAY_CHANGE}
         is_resumed = self._restore()
         if self.step > settings.num_steps:
@@ -222,6 +223,13 @@ class _Run:
             if self.held_out != state["held_out"]:
                 self.best = math.inf
                 logger.warning("the validation recordings are others than before: the best loss on them counts anew.")
+            # States of earlier versions don't say.
+            if self.recordings != state.get("recordings", self.recordings):
+                logger.warning(
+                    "the training recordings are others than before: crops are drawn from these from step %d on, which "
+                    "an unstopped run would not have done.",
+                    self.step,
+                )
         steps = set(self.accelerator.gather(torch.tensor([self.step], device=self.device)).tolist())
         if len(steps) > 1:
             raise ValueError(
@@ -294,8 +302,9 @@ class _Run:
         with writing(self.output / "curve.jsonl") as temporary:
             temporary.write_text("".join(json.dumps(line) + "\n" for line in self.curve))
         states = {name: part.state_dict() for name, part in self.parts.items()}
-        progress = {"step": self.step, "best": self.best, "held_out": self.held_out, "curve": self.curve}
-        save_state(self.output, {**states, **progress, "settings": self.bound, "builds_on": self.fingerprints})
+        progress = {"step": self.step, "best": self.best, "curve": self.curve}
+        data = {"held_out": self.held_out, "recordings": self.recordings}
+        save_state(self.output, {**states, **progress, **data, "settings": self.bound, "builds_on": self.fingerprints})
 
     def end(self) -> None:
         """Says what was skipped, and waits for the other processes."""
@@ -303,6 +312,11 @@ class _Run:
         if self.num_skipped:
             logger.warning("%d draws skipped, of files that could not be read", self.num_skipped)
         self.accelerator.wait_for_everyone()
+
+
+def _checksum(recordings: Sequence[Recording]) -> int:
+    """A number that differs for other recordings, wherever they lie."""
+    return zlib.crc32(repr([(each.path.name, each.duration_s) for each in recordings]).encode())
 
 
 def _check_settings(output: Path, begun: dict[str, Any] | None, bound: dict[str, Any], num_steps: int) -> None:

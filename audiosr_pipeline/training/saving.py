@@ -1,11 +1,9 @@
 """What a training run leaves on the disk, and goes on from: its state in two generations, both checked when read."""
 
-import errno
 import json
 import logging
 import os
 import time
-import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -14,6 +12,7 @@ from typing import Any
 
 import torch
 
+from audiosr_pipeline.archives import archive_damage
 from audiosr_pipeline.writing import sync, written_whole
 
 try:
@@ -96,7 +95,7 @@ def save_state(output: Path, state: dict[str, Any]) -> None:
     """
     with writing(output / STATE) as temporary:
         torch.save(state, temporary)
-        if (output / STATE).exists() and not _damage(output / STATE):
+        if (output / STATE).exists() and not archive_damage(output / STATE):
             # From here to the next renaming this one is the only other: it has to be on the disk.
             sync(temporary)
             os.replace(output / STATE, output / PREVIOUS_STATE)
@@ -153,7 +152,7 @@ def load_settings(output: Path) -> dict[str, Any]:
 
 def _read(path: Path, device: torch.device) -> dict[str, Any]:
     """The state in a file; raises a ValueError that says what is wrong with it."""
-    if damage := _damage(path):
+    if damage := archive_damage(path):
         raise ValueError(f"is damaged: {damage}")
     try:
         state = torch.load(path, map_location=device, weights_only=True)
@@ -168,16 +167,3 @@ def _read(path: Path, device: torch.device) -> dict[str, Any]:
     if not isinstance(state, dict) or not state.keys() >= STATE_KEYS:
         raise ValueError("holds no state of a run")
     return state
-
-
-def _damage(path: Path) -> str | None:
-    """What is wrong with a file of `torch.save`, by the checksums in it: it is a zip archive."""
-    try:
-        with zipfile.ZipFile(path) as archive:
-            broken = archive.testzip()
-        return f"the checksum of {broken} is wrong" if broken else None
-    except Exception as error:
-        # A wrong place in the file, which the archive names, can be one that no file has.
-        if isinstance(error, OSError) and error.errno not in (errno.EINVAL, errno.EOVERFLOW):
-            raise
-        return str(error) or type(error).__name__

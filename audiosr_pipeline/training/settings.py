@@ -68,6 +68,15 @@ class TrainingSettings:
         # A norm below 0 would turn the gradients round.
         if not self.gradient_clip > 0:
             raise ValueError(f"gradient_clip={self.gradient_clip}; accepted are numbers above 0, inf is no limit.")
+        for name in ("warmup_steps", "num_workers"):
+            if getattr(self, name) < 0:
+                raise ValueError(f"{name}={getattr(self, name)}; accepted are whole numbers from 0 on.")
+        if not 0 <= self.ema_decay < 1:
+            raise ValueError(f"ema_decay={self.ema_decay}; accepted are numbers from 0 on, below 1.")
+        if "" in self.data:
+            raise ValueError(
+                "a name in data is empty; accepted are folders and CSV manifests, . is the current folder."
+            )
         if not 0 <= self.seed < 2**63:
             raise ValueError(f"seed={self.seed}; accepted are whole numbers from 0 to 2^63 - 1.")
         try:

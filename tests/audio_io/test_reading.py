@@ -1,5 +1,6 @@
 """What is read is all that a file holds; what is broken is named in one line."""
 
+import os
 import re
 import struct
 from pathlib import Path
@@ -53,6 +54,7 @@ def test_a_missing_file_is_named(tmp_path):
 
 def test_a_folder_is_no_file(tmp_path):
     assert message_of(tmp_path).endswith("is a folder")
+    assert message_of(Path(os.devnull)).endswith("is a device or a pipe, not a file")
 
 
 def test_an_empty_file_is_named(tmp_path):

@@ -119,7 +119,45 @@ def test_audio_that_stdout_does_not_take_is_a_failure(pipeline, monkeypatch, cap
     with open("/dev/full", "w") as full:
         monkeypatch.setattr(sys, "stdout", full)
         assert run("enhance", "a.wav", "-o", "-") == 1
-        assert "a.wav: [Errno 28] No space left on device" in capsys.readouterr().err
+        assert "a.wav: stdout can't be written: no space left on device" in capsys.readouterr().err
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full")
+def test_a_full_folder_for_what_is_temporary_is_named_and_not_stdin_or_stdout(pipeline, monkeypatch, capsys, tmp_path):
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(temporary))
+    audio = make_wav("a.wav").read_bytes()
+
+    def full(*arguments):
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("shutil.copyfileobj", full)
+        patch.setattr(sys, "stdin", Stream(audio))
+        assert run("enhance", "-", "-o", "out") == 1
+    message = f"stdin: can't be copied to {temporary}: no space left on device. The variable TMPDIR names another"
+    assert message in capsys.readouterr().err
+    monkeypatch.setattr("audiosr_pipeline.cli.enhance_file.write_part", full)
+    monkeypatch.setattr(sys, "stdout", Stream())
+    assert run("enhance", "a.wav", "-o", "-") == 1
+    message = f"a.wav: {temporary}, the folder for what is temporary (TMPDIR): can't be written: no space left"
+    assert message in capsys.readouterr().err
+    assert list(temporary.iterdir()) == []
+
+
+@pytest.mark.parametrize("written", ["write_part", "draw"])
+def test_an_output_that_the_disk_has_no_space_for_is_named(pipeline, monkeypatch, capsys, written):
+    def full(*arguments):
+        raise OSError(28, "No space left on device")
+
+    make_wav("a.wav")
+    monkeypatch.setattr(f"audiosr_pipeline.cli.enhance_file.{written}", full)
+    assert run("enhance", "a.wav", "-o", "out", "--spectrogram") == 1
+    output = Path("out") / "a.wav"
+    message = f"audiosr-pipeline: a.wav: {output}: can't be written: no space left on device\n"
+    assert capsys.readouterr().err == message
+    assert list(Path("out").iterdir()) == []
 
 
 def test_inspect_reads_stdin_too(monkeypatch, capsys):

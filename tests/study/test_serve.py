@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from audiosr_pipeline.study.answers import FIELDS, parse_row, parse_rows
+from audiosr_pipeline.study.answers import FIELDS, TIMES, parse_row, parse_rows
 from audiosr_pipeline.study.serve import MAX_POST_BYTES, AnswerLog, StudyServer, build_server, serve_study
 from tests.study.small_study import STUDY, stimulus_name, write_small_study
 
@@ -212,6 +212,38 @@ def test_a_file_that_is_moved_away_or_saved_by_another_program_takes_further_ans
     assert post(server, an_answer(listener="b" * 12)) == (200, {"saved": True, "new": True})
     assert [answer.listener for answer in rows_in(path)] == ["b" * 12]
     assert [answer.listener for answer in rows_in(tmp_path / "first_day.csv")] == ["a" * 12]
+
+
+@pytest.mark.parametrize("separator", ",;\t")
+@pytest.mark.parametrize("mark", ["", "\ufeff"])
+def test_a_file_that_a_spreadsheet_saved_takes_further_answers_as_it_is(tmp_path, separator, mark):
+    """Where semicolons stand between fields, decimals have commas."""
+    path = tmp_path / "answers.csv"
+    row = an_answer(seconds_total="7.25")
+    cells = [value.replace(".", ",") if name in TIMES and separator == ";" else value for name, value in row.items()]
+    lines = [separator.join(FIELDS), separator.join(cells)]
+    path.write_text(mark + "\n".join(lines) + "\n", encoding="utf-8")
+    log = AnswerLog(path, STUDY)
+    assert not log.add(parse_row(row), row)
+    later = {**row, "listener": "c" * 12}
+    assert log.add(parse_row(later), later)
+    added = path.read_bytes().decode().splitlines()[2]
+    assert added == separator.join(cells).replace(row["listener"], "c" * 12)
+    assert rows_in(path) == [parse_row(row), parse_row(later)]
+
+
+def test_an_answer_is_not_confirmed_that_would_stand_in_a_file_of_something_else(server, tmp_path):
+    """As when the file was saved as "Unicode text", which is UTF-16, while the test goes on."""
+    path = tmp_path / "answers.csv"
+    post(server, an_answer())
+    saved = path.read_text(encoding="utf-8").encode("utf-16")
+    path.write_bytes(saved)
+    status, result = post(server, an_answer(listener="b" * 12))
+    assert (status, result["saved"]) == (507, False)
+    assert "isn't a file of answers in UTF-8 any more: move it away" in result["reason"]
+    assert path.read_bytes() == saved
+    path.rename(tmp_path / "first_day.csv")
+    assert post(server, an_answer(listener="b" * 12)) == (200, {"saved": True, "new": True})
 
 
 def test_a_full_disk_takes_no_half_row_and_the_answer_is_not_confirmed(server, tmp_path, monkeypatch):

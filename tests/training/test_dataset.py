@@ -250,7 +250,9 @@ def test_a_file_that_breaks_later_is_passed_over_and_counted(tmp_path, caplog):
 
 def test_silent_recordings_are_an_error(tmp_path):
     silent = file_of(tmp_path, np.zeros((1, 48_000), np.float32))
-    with pytest.raises(ValueError, match="50 crops in a row 0 could not be read and the others are silent"):
+    with pytest.raises(
+        ValueError, match="50 crops in a row 0 could not be read and the others are silent, or lie behind"
+    ):
         CropDataset([silent], 4_800, WEIGHTS, seed=0)[0]
     with pytest.raises(ValueError, match="1 recordings, from .*audio.wav on, are silent"):
         draw_validation_crops([silent], 4_800, 2, seed=0)

@@ -227,6 +227,16 @@ def test_with_other_validation_recordings_the_best_counts_anew(run_of, caplog):
     assert "validation recordings are others" in caplog.text
 
 
+def test_other_training_recordings_are_said_and_the_same_are_not(run_of, caplog):
+    run_of(num_steps=1, validation_every=1).run()
+    run_of(num_steps=2, validation_every=1).run()
+    assert "training recordings" not in caplog.text
+    more = run_of(num_steps=3, validation_every=1)
+    more.recordings = more.recordings + more.held_out
+    more.run()
+    assert "the training recordings are others than before: crops are drawn from these from step 2 on" in caplog.text
+
+
 def test_the_moving_average_is_exported_and_the_model_trains_on(run_of):
     run = run_of(num_steps=20, validation_every=20, learning_rate=0.3)
     run.run()
@@ -324,6 +334,11 @@ def test_what_may_change_are_settings():
         ({"learning_rate": math.inf}, "learning_rate=inf"),
         ({"gradient_clip": -1.0}, "gradient_clip=-1.0; accepted are numbers above 0"),
         ({"gradient_clip": math.nan}, "gradient_clip=nan"),
+        ({"warmup_steps": -1}, "warmup_steps=-1; accepted are whole numbers from 0 on"),
+        ({"num_workers": -1}, "num_workers=-1; accepted are whole numbers from 0 on"),
+        ({"ema_decay": 1.0}, "ema_decay=1.0; accepted are numbers from 0 on, below 1"),
+        ({"ema_decay": math.nan}, "ema_decay=nan"),
+        ({"data": ("x", "")}, "a name in data is empty"),
         ({"seed": -1}, "seed=-1; accepted are whole numbers from 0"),
         ({"seed": 2**63}, "seed=9223372036854775808"),
         ({"licences": "(cc0"}, 'licences="\\(cc0"; accepted is a regular expression: missing \\)'),
@@ -331,7 +346,7 @@ def test_what_may_change_are_settings():
 )
 def test_settings_that_can_not_be_are_refused(changes, message):
     with pytest.raises(ValueError, match=message):
-        TrainingSettings(data=("x",), output="", **changes)
+        TrainingSettings(**{"data": ("x",), "output": "", **changes})
 
 
 def test_crops_that_can_not_be_shared_evenly_are_refused(run_of):
