@@ -7,12 +7,14 @@ from typing import BinaryIO
 
 from audiosr_pipeline.cli.arguments import UsageError
 from audiosr_pipeline.cli.messages import complain, give_up_stdout, one_line, say
-from audiosr_pipeline.cli.pcm import PCMFormat, read_wav_header, wav_header
+from audiosr_pipeline.cli.pcm import PCMFormat, count_left, read_wav_header, wav_header
 from audiosr_pipeline.cli.signals import importing
 from audiosr_pipeline.cli.streams import open_stdin
 
 # As much as comes at once, up to this: what waits would be late.
 BLOCK_BYTES = 1 << 16
+# Of what no chunk holds behind the samples; fewer bytes are no loss, as in files (docs/formats.md).
+LONGEST_TAIL = 511
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -49,6 +51,7 @@ def run(arguments: argparse.Namespace) -> int:
             encoded, clipped = out.encode(stream.flush())
             num_clipped += clipped
             _write(encoded)
+            num_left = 0 if length is None else count_left(stdin)
         except ValueError as error:
             complain(f"after {num_read // form.num_bytes / form.sampling_rate:.2f} s: {one_line(error)}")
             return 1
@@ -65,6 +68,12 @@ def run(arguments: argparse.Namespace) -> int:
     )
     if num_clipped:
         complain(f"{num_clipped} samples were beyond full scale and are clipped: lower the input, or pipe floats")
+    if num_left > LONGEST_TAIL:
+        complain(
+            f"{num_left} bytes or more follow the {length} that stdin's header announces, and were left: if they are "
+            "samples or a second file, pipe it without its header's length (ffmpeg -i FILE -f wav -), or by itself"
+        )
+        return 1
     if length is not None and num_read < length:
         complain(f"stdin ended after {num_read} of the {length} bytes that its header announces")
         return 1

@@ -1,7 +1,10 @@
 """Samples as they go through pipes: WAV headers of streams whose length isn't known, and bytes to numbers and back."""
 
+import os
+import select
 import struct
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import BinaryIO
 
 import numpy as np
@@ -11,6 +14,8 @@ PCM, FLOAT, EXTENSIBLE = 1, 3, 0xFFFE
 UNKNOWN_LENGTH = 0xFFFFFFFF
 # A header with more in front of its samples than this is none.
 LONGEST_HEADER = 1 << 20
+# For what comes behind the samples.
+LONGEST_WAIT_S = 0.2
 
 
 @dataclass(frozen=True)
@@ -98,6 +103,40 @@ def read_wav_header(stream: BinaryIO) -> tuple[PCMFormat, int | None]:
         if name == b"fmt ":
             found = _parse_format(body)
     raise ValueError("stdin is a WAV file without samples in its first megabyte.")
+
+
+def count_left(stream: BinaryIO) -> int:
+    """How many bytes come behind a WAV file's samples and are neither in a chunk of other data nor zeros.
+
+    Waits for none that aren't there, because whoever pipes may wait for the last sound first, and counts no more than
+    a mebibyte.
+    """
+    rest = b""
+    while len(rest) < LONGEST_HEADER and (part := _next(stream)):
+        rest += part
+    place = len(rest) - len(rest.lstrip(b"\0"))
+    while (chunk := rest[place : place + 8])[:4].strip().isalnum() and chunk[:4] not in (b"RIFF", b"RF64", b"data"):
+        length = int.from_bytes(chunk[4:], "little")
+        place += 8 + length + length % 2
+    return len(rest[place:].strip(b"\0"))
+
+
+def _next(stream: BinaryIO) -> bytes:
+    """What a stream holds now; nothing if that would have to be waited for."""
+    read = partial(stream.read1, 1 << 16)  # type: ignore[attr-defined]
+    try:
+        descriptor = stream.fileno()
+    except OSError:  # A stand-in.
+        return read()
+    if os.name == "nt":  # There pipes can't be asked.
+        return b""
+    select.select([descriptor], [], [], LONGEST_WAIT_S)
+    was_blocking = os.get_blocking(descriptor)
+    os.set_blocking(descriptor, False)
+    try:
+        return read() or b""
+    finally:
+        os.set_blocking(descriptor, was_blocking)
 
 
 def wav_header(form: PCMFormat) -> bytes:

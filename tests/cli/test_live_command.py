@@ -1,6 +1,7 @@
 """`live`: a stream through the program, in WAV and in bare samples."""
 
 import io
+import os
 import re
 import struct
 import sys
@@ -10,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 
+from audiosr_pipeline.cli.pcm import count_left
 from audiosr_pipeline.models.streaming_extension import StreamingExtension
 from tests.cli.commands import run
 from tests.cli.test_streams import Stream
@@ -138,3 +140,36 @@ def test_a_terminal_is_no_output(monkeypatch, model, capsys):
     monkeypatch.setattr(sys, "stdout", Stream(is_terminal=True))
     assert run("live", "--model", model) == 2
     assert "stdout is a terminal or closed: pipe it on" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("behind", "is_loss"),
+    [
+        (wav(SAMPLES.tobytes()), True),
+        (SAMPLES.tobytes(), True),
+        (b"LIST" + struct.pack("<I", 2_000) + b"x" * 2_000, False),
+        (b"id3 " + struct.pack("<I", 2_001) + b"x" * 2_002 + wav(SAMPLES.tobytes()), True),
+        (bytes(5_000), False),
+        (b"TAG" + b"x" * 125, False),
+    ],
+    ids=["a second file", "samples", "a chunk", "a chunk and a file", "zeros", "a short tag"],
+)
+def test_what_follows_the_announced_samples_is_not_lost_unsaid(monkeypatch, model, capsys, behind, is_loss):
+    code, output = live(monkeypatch, model, wav(SAMPLES.tobytes()) + behind)
+    assert len(output) > 44 + 2 * 3 * len(SAMPLES)
+    assert code == int(is_loss)
+    assert ("bytes or more follow the 8000 that stdin's header announces" in capsys.readouterr().err) == is_loss
+
+
+@pytest.mark.skipif(os.name == "nt", reason="there pipes can't be asked")
+@pytest.mark.parametrize("is_closed", [True, False])
+@pytest.mark.parametrize("behind", [b"", b"\x81" * 1_000])
+def test_what_follows_is_not_waited_for(is_closed, behind):
+    """Whoever pipes may keep the pipe open until the last sound has come; what was read ahead is counted."""
+    read, write = os.pipe()
+    with open(read, "rb") as stream, open(write, "wb", buffering=0) as other:
+        other.write(b"head" + behind)
+        if is_closed:
+            other.close()
+        assert stream.read(4) == b"head"
+        assert count_left(stream) == len(behind)
