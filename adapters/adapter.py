@@ -73,10 +73,17 @@ class Adapter:
 
     def __init__(self, generator: Any, sampling_rate: int | None = None):
         self.generator = generator
-        self.name = "the generator" if generator is None else getattr(generator, "__name__", type(generator).__name__)
+        own_name = "the generator" if generator is None else classes_of(generator)[0].__name__
+        self.name = getattr(generator, "__name__", own_name)
         self.passed_rate = sampling_rate
         self.check()
         self.sampling_rate = self.rate(Call())
+        if self.usual_rate is not None and self.sampling_rate != self.usual_rate:
+            warnings.warn(
+                f"{self.name} doesn't tell the rate of its audio; that of the published checkpoints is "
+                f"{self.usual_rate} Hz. It is taken to be at {self.sampling_rate} Hz, as passed.",
+                stacklevel=4,
+            )
 
     def check(self) -> None:
         """Raises ValueError if the generator is known not to work."""
@@ -134,8 +141,12 @@ class Adapter:
         """What a call of the generator needs about it."""
         yield
 
-    def finish(self, output: Any) -> Any:
-        """What a method returned, generated to its end."""
+    def finish(self, output: Any, call: Call) -> Any:
+        """What a method returned, generated to its end.
+
+        Raises:
+            Exception: What an iterator raises, with the items that it gave before as the error's `output`.
+        """
         return output
 
     def pass_on(self, name: str, result: Any) -> Any:
@@ -257,6 +268,24 @@ class Adapter:
         else:
             return audio
         return with_copies(new, output, self.audio_in(output), audio)[0]
+
+
+def classes_of(generator: Any) -> tuple[type, ...]:
+    """The class of a generator and those that it is derived from; of what `torch.compile` made, those of the model."""
+    compiled = vars(generator).get("_modules", {}).get("_orig_mod") if isinstance(generator, nn.Module) else None
+    return type(generator if compiled is None else compiled).__mro__
+
+
+def exhausted(items: Iterator[Any]) -> list[Any]:
+    """All items of an iterator; if it raises, those before are the error's `output`."""
+    given: list[Any] = []
+    try:
+        for item in items:
+            given.append(item)
+    except BaseException as error:
+        error.output = given  # type: ignore[attr-defined]
+        raise
+    return given
 
 
 # With these values, no generator that is known gives audio.

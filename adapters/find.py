@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from audiosr_pipeline.adapters import diffusers_pipelines, transformers_models
-from audiosr_pipeline.adapters.adapter import Adapter, Call
+from audiosr_pipeline.adapters.adapter import Adapter, Call, classes_of
 from audiosr_pipeline.adapters.audiocraft import AudiocraftAdapter
 from audiosr_pipeline.adapters.function import FunctionAdapter
 from audiosr_pipeline.adapters.text_to_audio import TextToAudioAdapter
@@ -35,7 +35,7 @@ def find_adapter(generator: Any, sampling_rate: int | None = None) -> Adapter:
     """
     if isinstance(generator, type):
         raise ValueError(f"{generator.__name__} is a class; accepted is an object of it, as its constructor returns.")
-    for cls in type(generator).__mro__:
+    for cls in classes_of(generator):
         adapter = ADAPTERS.get((cls.__module__.partition(".")[0], cls.__name__))
         if adapter is not None:
             return adapter(generator, sampling_rate)
@@ -85,7 +85,8 @@ def read_output(generator: Any, output: Any, sampling_rate: int | None = None) -
         adapter: Adapter = FunctionAdapter(None, sampling_rate)
     else:
         adapter = find_adapter(generator, sampling_rate)
-    clips = adapter.read(adapter.finish(output), Call())
+    call = Call()
+    clips = adapter.read(adapter.finish(output, call), call)
     if len({clip.sampling_rate for clip in clips}) > 1:
         raise ValueError(
             f"clips of different rates: {', '.join(str(clip.sampling_rate) for clip in clips)} Hz. AudioSRPipeline "

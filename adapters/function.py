@@ -14,9 +14,10 @@ from torch import nn
 from typing_extensions import override
 
 from audiosr_pipeline.adapters import diffusers_pipelines, transformers_models
-from audiosr_pipeline.adapters.adapter import Adapter, Call
+from audiosr_pipeline.adapters.adapter import Adapter, Call, exhausted
 from audiosr_pipeline.adapters.replacing import refill, with_extras
 from audiosr_pipeline.adapters.watching import looks_like_audio, watched
+from audiosr_pipeline.dsp.resample import resampled_length
 from audiosr_pipeline.pipelines.forms import is_number, unwrap
 from audiosr_pipeline.pipelines.inputs import Clip, load_clips
 from audiosr_pipeline.pipelines.rates import RATE_NAMES, check_rate
@@ -44,7 +45,7 @@ COMMON_METHODS = ("forward", "sample", "stream")
 # What a part is called that makes audio by being called, in its class or where it is kept.
 CALLED_WORDS = ("vocoder", "vocos", "hifigan", "synth", "tts", "texttospeech")
 # Where an object tells the rate of its audio.
-RATE_PLACES = (*RATE_NAMES, "output_sample_rate", "config.sampling_rate", "config.sample_rate")
+RATE_PLACES = (*RATE_NAMES, "config.sampling_rate", "config.sample_rate")
 # WAV, FLAC, AIFF: these begin once in a file. What is sent as Ogg or MP3 begins anew with each piece.
 WHOLE_FILE_HEADS = (b"RIFF", b"RF64", b"fLaC", b"FORM")
 KNOWN_CLASSES = {
@@ -54,6 +55,9 @@ KNOWN_CLASSES = {
 
 class Chunks(list):
     """What a generator function yielded: one clip, piece by piece."""
+
+    # Whether whoever called it expects pieces.
+    are_wanted = False
 
 
 class FunctionAdapter(Adapter):
@@ -125,16 +129,20 @@ class FunctionAdapter(Adapter):
         return self.passed_rate if self.told_rates() else None
 
     @override
-    def finish(self, output: Any) -> Any:
+    def finish(self, output: Any, call: Call) -> Any:
         if hasattr(output, "read"):
             if getattr(output, "seekable", lambda: False)():
                 output.seek(0)
             return output.read()
         if not isinstance(output, Iterator):
             return output
-        items = list(output)
+        items = exhausted(output)
         # Dicts are whole clips, as those of transformers' pipelines.
-        return items if items and all(isinstance(item, Mapping) for item in items) else Chunks(items)
+        if items and all(isinstance(item, Mapping) for item in items):
+            return items
+        chunks = Chunks(items)
+        chunks.are_wanted = call.method == "stream"
+        return chunks
 
     @override
     def load(self, output: Any, call: Call) -> list[Clip]:
@@ -159,7 +167,9 @@ class FunctionAdapter(Adapter):
         is_path = isinstance(inside, (str, Path))
         before = original[0] if is_path else refill(inside, original, sampling_rate, self.passed_rate)
         extras = {"sampling_rate": sampling_rate, "original": before, "reports": reports}
-        return with_extras(refill(form, audios, sampling_rate, self.passed_rate), extras)
+        is_in_pieces = isinstance(output, Chunks) and output.are_wanted and not _is_file(output)
+        new = parted(output, audios[0], sampling_rate, self.passed_rate) if is_in_pieces else None
+        return with_extras(refill(form, audios, sampling_rate, self.passed_rate) if new is None else new, extras)
 
     @override
     def pass_on(self, name: str, result: Any) -> Any:
@@ -229,11 +239,8 @@ def joined(output: Any, sampling_rate: int | None) -> Any:
     """
     if isinstance(output, Chunks):
         chunks = [audio for chunk in output if (audio := _audio_of(chunk)) is not None]
-        if chunks and all(isinstance(chunk, (bytes, bytearray)) for chunk in chunks):
-            # A file as it is sent; but if each is a file of a format that begins once, they are several.
-            filled = [bytes(chunk) for chunk in chunks if chunk]
-            if len(filled) == 1 or not all(chunk.startswith(WHOLE_FILE_HEADS) for chunk in filled):
-                return b"".join(filled)
+        if _is_file(output):
+            return b"".join(chunks)
         if not (spoken := [audio for audio in chunks if not _is_empty(audio, sampling_rate)]):
             raise ValueError(
                 f"no samples: {len(chunks)} chunks, all of them empty." if chunks else "no chunk of audio."
@@ -257,10 +264,54 @@ def joined(output: Any, sampling_rate: int | None) -> Any:
     return output
 
 
+def parted(chunks: Chunks, audio: np.ndarray, sampling_rate: int, own_rate: int | None) -> list[Any]:
+    """One clip in the pieces that it came in.
+
+    Args:
+        chunks: The pieces as they came.
+        audio: The clip that they became, `(num_samples,)` or `(channels, num_samples)`.
+        sampling_rate: Its rate in Hz.
+        own_rate: That of the pieces, if it was passed.
+
+    Returns:
+        As many pieces, each in its form and with what stands beside its audio.
+    """
+    new = []
+    begin = num_before = 0
+    for chunk in chunks:
+        own = _audio_of(chunk)
+        if own is None or _is_empty(own, own_rate):
+            new.append(chunk)
+            continue
+        (clip,) = load_clips([own], own_rate)
+        num_before += clip.audio.shape[1]
+        end = resampled_length(num_before, clip.sampling_rate, sampling_rate)
+        (piece,) = refill([own], [audio[..., begin:end]], sampling_rate, own_rate)
+        is_beside = isinstance(chunk, tuple) and own is not chunk
+        new.append(tuple(piece if item is own else item for item in chunk) if is_beside else piece)
+        begin = end
+    return new
+
+
+def _is_file(chunks: Chunks) -> bool:
+    """Whether chunks are one audio file as it is sent; several if each is of a format that begins once."""
+    audios = [audio for audio in map(_audio_of, chunks) if audio is not None]
+    if not all(isinstance(audio, (bytes, bytearray)) for audio in audios):
+        return False
+    filled = [audio for audio in audios if audio]
+    return len(filled) == 1 or not all(audio.startswith(WHOLE_FILE_HEADS) for audio in filled)
+
+
 def _audio_of(chunk: Any) -> Any:
-    """The audio of a chunk, which may come with texts, as `(text, phonemes, audio)`; None for silence."""
+    """The audio of a chunk; None for silence.
+
+    What may be beside it is left out: texts, as in `(text, phonemes, audio)`, a dict or an object of what was measured.
+    """
     if isinstance(chunk, tuple):
         rest = [item for item in chunk if item is not None and not isinstance(item, str)]
+        arrays = [item for item in rest if getattr(item, "shape", ())]
+        if len(arrays) == 1 and not any(map(is_number, rest)):
+            return arrays[0]
         if len(rest) == 1 or not rest:
             return rest[0] if rest else None
     return chunk

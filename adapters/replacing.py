@@ -9,7 +9,9 @@ import numpy as np
 import torch
 
 from audiosr_pipeline.adapters.watching import attributes_of, looks_like_audio, rows_of
-from audiosr_pipeline.pipelines.forms import unwrap
+from audiosr_pipeline.dsp.resample import resampled_length
+from audiosr_pipeline.pipelines.forms import counts_of, unwrap, with_attribute
+from audiosr_pipeline.pipelines.rates import plain_number
 
 # Integers of 16 bit may be cut or rounded, and scaled by 32767 or 32768.
 COPY_TOLERANCE = 2**-14
@@ -45,6 +47,8 @@ def _refill(form: Any, audios: list[np.ndarray], sampling_rate: int, own_rate: i
             return inner.rewrap(audios[0], sampling_rate)
         new = _refill(inner.audio, audios, sampling_rate, own_rate, is_clip)
         rewrapped, others = with_copies(inner.rewrap(new, sampling_rate), form, inner.audio, new)
+        if (own := plain_number(inner.sampling_rate)) is not None:
+            rewrapped = with_counts(rewrapped, form, inner.audio, int(own), sampling_rate)
         if others:
             warnings.warn(
                 f"a {type(form).__name__} holds other audio beside: {', '.join(others)}, left as it came, at the "
@@ -96,6 +100,44 @@ def with_copies(new: Any, old: Any, before: Any, after: Any) -> tuple[Any, list[
         else:
             new = _set(new, name, copied)
     return new, others
+
+
+def with_counts(new: Any, old: Any, before: Any, own_rate: int, sampling_rate: int) -> Any:
+    """An output whose audio was replaced, with lengths and masks beside it that are those of the new audio.
+
+    What is called a length is one in samples if the longest is that of the audio; a mask, if it has as many numbers.
+
+    Args:
+        new: The object or the dict with its audio replaced.
+        old: The same before.
+        before: Its audio then, `(num_samples,)`, `(batch, num_samples)` or `(batch, channels, num_samples)`.
+        own_rate: Its rate in Hz.
+        sampling_rate: That of the new audio.
+    """
+    is_dict = isinstance(new, Mapping) and isinstance(old, Mapping)
+    num_samples = tuple(getattr(before, "shape", ()))[-1:]
+    if not num_samples or not (is_dict or type(new) is type(old)) or isinstance(new, (list, np.ndarray, torch.Tensor)):
+        return new
+    for name, held in (dict(old) if is_dict else attributes_of(old)).items():
+        if (counts := counts_of(name, held)) is not None and counts.size and counts.max() == num_samples[0]:
+            lengths = [resampled_length(int(count), own_rate, sampling_rate) for count in counts.ravel()]
+            scaled: Any = np.array(lengths, counts.dtype).reshape(counts.shape)
+        elif "mask" in str(name) and tuple(getattr(held, "shape", ()))[-1:] == num_samples:
+            new_samples = np.arange(resampled_length(num_samples[0], own_rate, sampling_rate))
+            scaled = held[..., np.minimum(new_samples * own_rate // sampling_rate, num_samples[0] - 1)]
+        else:
+            continue
+        if isinstance(held, torch.Tensor):
+            scaled = torch.as_tensor(scaled, dtype=held.dtype, device=held.device)
+        elif not isinstance(held, np.ndarray):
+            scaled = type(held)(scaled.tolist())
+        if is_dict and type(new) is dict:
+            new = {**new, name: scaled}
+        elif is_dict:
+            new[name] = scaled
+        else:
+            new = with_attribute(new, name, scaled)
+    return new
 
 
 def _copy_in_type(held: Any, before: Any, after: Any) -> Any:

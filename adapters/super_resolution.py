@@ -178,7 +178,7 @@ class SuperResolvedGenerator:
         if not takes_seed:
             del kwargs["generator"]
         with adapter.around(call), nullcontext() if takes_seed else _global_seed(seed, adapter.name):
-            output = adapter.finish(method(*args, **kwargs))
+            output = adapter.finish(method(*args, **kwargs), call)
         # Generating may have taken long: whatever happens from here on, what was generated isn't lost.
         try:
             return self._at_48_khz(output, call, seed)

@@ -8,7 +8,7 @@ import numpy as np
 from torch import nn
 from typing_extensions import override
 
-from audiosr_pipeline.adapters.adapter import Adapter, Call
+from audiosr_pipeline.adapters.adapter import Adapter, Call, classes_of, exhausted
 from audiosr_pipeline.adapters.diffusers_pipelines import replaced
 from audiosr_pipeline.adapters.transformers_models import ADAPTERS
 from audiosr_pipeline.pipelines.inputs import Clip, load_clips
@@ -39,8 +39,9 @@ class TextToAudioAdapter(Adapter):
 
     @override
     def check(self) -> None:
-        if (found := BROKEN.get(type(self.generator.model).__name__)) is not None:
-            what, remedy = found
+        name = next((cls.__name__ for cls in classes_of(self.generator.model) if cls.__name__ in BROKEN), None)
+        if name is not None:
+            what, remedy = BROKEN[name]
             raise ValueError(f"transformers' text-to-audio pipeline returns {what}. Pass the model itself: {remedy}.")
 
     @override
@@ -51,7 +52,8 @@ class TextToAudioAdapter(Adapter):
     def around(self, call: Call) -> Iterator[None]:
         """Notes the lengths that the model tells, which the pipeline drops."""
         model = self.generator.model
-        adapter = next((adapter for adapter in ADAPTERS if type(model).__name__ in adapter.classes), None)
+        names = {cls.__name__ for cls in classes_of(model)}
+        adapter = next((adapter for adapter in ADAPTERS if not names.isdisjoint(adapter.classes)), None)
         if adapter is None or adapter.lengths is None:
             yield
             return
@@ -73,9 +75,9 @@ class TextToAudioAdapter(Adapter):
                 hook.remove()
 
     @override
-    def finish(self, output: Any) -> Any:
+    def finish(self, output: Any, call: Call) -> Any:
         # Of texts that come from an iterator, the pipeline returns one.
-        return list(output) if isinstance(output, Iterator) else output
+        return exhausted(output) if isinstance(output, Iterator) else output
 
     @override
     def load(self, output: Any, call: Call) -> list[Clip]:

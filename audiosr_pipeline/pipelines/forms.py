@@ -17,6 +17,8 @@ from audiosr_pipeline.pipelines.tensors import is_tensor
 # transformers and datasets say `audio` and `array`, ComfyUI and torchaudio's users `waveform`, Coqui's XTTS `wav`,
 # CosyVoice `tts_speech`.
 AUDIO_KEYS = ("audio", "array", "waveform", "wav", "tts_speech")
+# What is called so beside audio may be its length.
+LENGTH_WORDS = ("length", "num_samples")
 # A list of fewer numbers is hardly audio.
 FEWEST_NUMBERS = 64
 # An array with two axes longer than this is a spectrogram.
@@ -122,7 +124,30 @@ def _in_dict(value: Mapping, sampling_rate: Any, name: str) -> Form:
         return copied
 
     rate = agreed_rate(own_rate, sampling_rate, name)
-    return Form(value[audio_key], rate, own_rate is not None, True, rewrap_dict)
+    return Form(value[audio_key], rate, own_rate is not None, not _is_batch(value, value[audio_key]), rewrap_dict)
+
+
+def _is_batch(value: Mapping, audio: Any) -> bool:
+    """Whether two axes of the audio in a dict are clips and samples: in transformers' outputs, and beside lengths."""
+    if any(cls.__name__ == "ModelOutput" for cls in type(value).__mro__):
+        return True
+    shape = tuple(getattr(audio, "shape", ()))
+    all_counts = [counts for key in value if (counts := counts_of(key, value[key])) is not None]
+    return len(shape) == 2 and any(
+        counts.shape == shape[:1] and counts.max(initial=0) == shape[1] for counts in all_counts
+    )
+
+
+def counts_of(name: Any, value: Any) -> np.ndarray | None:
+    """A length, or one for each clip `(batch,)`, in samples or in other units; None if its name or type is another."""
+    if not any(word in str(name) for word in LENGTH_WORDS) or isinstance(value, (str, bytes)):
+        return None
+    try:
+        counts = np.asarray(value.cpu() if is_tensor(value) else value)
+    # Ragged lists.
+    except (ValueError, TypeError):
+        return None
+    return counts if counts.dtype.kind in "iu" and counts.ndim <= 1 else None
 
 
 def _is_same(one: Any, other: Any) -> bool:
@@ -252,7 +277,8 @@ def _in_object(value: Any, attribute: str, sampling_rate: Any, name: str) -> For
     if attribute == "samples" and isinstance(audio, (list, tuple)) and all(map(is_number, audio)):
         audio = np.asarray(audio, np.float32)
     # `.audios` may be a batch of mono clips, as diffusers has it.
-    return Form(audio, rate, own_rate is not None, attribute != "audios", rewrap)
+    is_clip = attribute != "audios" and not _is_batch(getattr(value, "__dict__", {}), audio)
+    return Form(audio, rate, own_rate is not None, is_clip, rewrap)
 
 
 def _in_other_arrays(value: Any, sampling_rate: Any, name: str) -> Form | None:

@@ -1,5 +1,6 @@
 """What `AudioSRPipeline` accepts as audio, turned into clips."""
 
+import os
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,10 +10,12 @@ import numpy as np
 
 from audiosr_pipeline.audio_io import read_audio
 from audiosr_pipeline.pipelines.forms import unwrap
-from audiosr_pipeline.pipelines.rates import agreed_rate, check_rate
+from audiosr_pipeline.pipelines.rates import agreed_rate, check_rate, in_short
 from audiosr_pipeline.pipelines.tensors import is_tensor, samples_of
 
 MOST_CHANNELS = 32
+# Few paths are longer, and few audio files in base64 shorter.
+LONGEST_PATH = 1_024
 # 30 dB over full scale: no mix is that far over, and integers of 16 bit that stay below are 60 dB under theirs.
 USUAL_PEAK = 32.0
 # 32-bit integers reach 2e9. From 1e19 on, the square of a float32 is infinite; this leaves room for sums and gains.
@@ -87,6 +90,7 @@ def _load_clip(item: Any, sampling_rate: int | None, name: str, has_rate: bool) 
     while (form := unwrap(item, sampling_rate, name, is_clip=True)) is not None:
         item, sampling_rate, has_rate, is_wrapped = form.audio, form.sampling_rate, has_rate or form.has_rate, True
     if isinstance(item, (str, Path)):
+        _check_is_path(item, name)
         name, has_rate = str(item), True
         array, rate = read_audio(item)
         sampling_rate = agreed_rate(rate, sampling_rate, name)
@@ -118,6 +122,16 @@ def _load_clip(item: Any, sampling_rate: int | None, name: str, has_rate: bool) 
         )
         warnings.warn(f"{name}: {notes[0]}.", stacklevel=2)
     return Clip(array.astype(np.float32, copy=False), sampling_rate, is_flat, tuple(notes), has_rate)
+
+
+def _check_is_path(item: str | Path, name: str) -> None:
+    """Raises ValueError if a text is no path, but an audio file in base64 or a text of such a length."""
+    text = str(item)
+    if text.startswith("data:") or (len(text) > LONGEST_PATH and not os.path.exists(text)):
+        raise ValueError(
+            f"{name} is a text of {len(text)} characters, {in_short(text)}, which is no path. If it is a file in "
+            "base64, pass base64.b64decode(audio), without what stands before a comma."
+        )
 
 
 def check_samples(array: np.ndarray, sampling_rate: int, name: str) -> float:

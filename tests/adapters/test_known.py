@@ -2,10 +2,11 @@
 
 import pytest
 import torch
+from transformers import TextToAudioPipeline
 
 from audiosr_pipeline.adapters import with_super_resolution
 from audiosr_pipeline.adapters.find import find_adapter
-from tests.adapters.tiny import build_vits
+from tests.adapters.tiny import build_t5_tokenizer, build_vits
 from tests.adapters.tiny_speech import build_dia, build_seamless, build_vibevoice
 
 
@@ -44,3 +45,23 @@ def test_where_nothing_was_spoken_none_comes_back(tiny_pipeline):
     wrapped = with_super_resolution(build_vibevoice(), tiny_pipeline)
     out = wrapped.generate(input_ids=ids, attention_mask=torch.ones_like(ids), max_new_tokens=24)
     assert list(out) == [None] and out.sampling_rate == 48_000 and out.reports == [None]
+
+
+def test_a_compiled_model_is_known_as_the_model(tiny_pipeline):
+    model = build_vits()
+    compiled = torch.compile(model, backend="eager")
+    adapter = find_adapter(compiled)
+    assert adapter.name == "VitsModel" and adapter.sampling_rate == 16_000 and adapter.generator is compiled
+
+
+def test_another_rate_than_the_published_one_is_said(tiny_pipeline):
+    with pytest.warns(UserWarning, match="of the published checkpoints is 24000 Hz. It is taken to be at 16000 Hz"):
+        with_super_resolution(build_vibevoice(), tiny_pipeline, sampling_rate=16_000)
+
+
+def test_lengths_are_known_of_derived_models_behind_a_pipeline(tiny_pipeline):
+    model = build_vits()
+    model.__class__ = type("Finetuned", (type(model),), {})
+    pipe = TextToAudioPipeline(model, tokenizer=build_t5_tokenizer())
+    out = with_super_resolution(pipe, tiny_pipeline)(["rain on a tin roof", "wind"], batch_size=2)
+    assert len(out[0]["audio"]) != len(out[1]["audio"])

@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from audiosr_pipeline.adapters import with_super_resolution
+from tests.adapters.tiny import build_vits
 from tests.signals import tone
 
 # Ends on a whole sample of 48 kHz, and has no band that is full.
@@ -187,9 +188,48 @@ def test_what_is_no_audio_beside_it_is_left_without_a_word(tiny_pipeline):
         mel=torch.randn(1, 80, 500),
         latents=torch.randn(8, 500),
         embedding=torch.randn(512),
-        lengths=[3_200],
+        # Of the text, in tokens.
+        lengths=[12],
         none=None,
     )
     out = super_resolve(output, tiny_pipeline)
     for name in ("text", "ids", "mel", "latents", "embedding", "lengths"):
         assert getattr(out, name) is getattr(output, name)
+
+
+@pytest.mark.parametrize("form", [dict, SimpleNamespace])
+def test_lengths_and_masks_beside_a_batch_are_those_of_the_new_audio(form, tiny_pipeline):
+    batch = np.stack([AUDIO, AUDIO])
+    mask = torch.ones(2, 3_200, dtype=torch.long)
+    mask[1, 1_600:] = 0
+    beside = {"lengths": [3_200, 1_600], "audio_lengths": torch.tensor([3_200, 1_600]), "padding_mask": mask}
+    output = form(audio=batch, sampling_rate=16_000, **beside, token_lengths=[7, 5], num_samples=3_200)
+    out = super_resolve(output, tiny_pipeline)
+    new = out if isinstance(out, dict) else vars(out)
+    # With lengths beside it, it is two clips, not one of two channels.
+    assert new["audio"].shape == (2, 9_600) and [report.num_channels for report in new["reports"]] == [1, 1]
+    assert new["lengths"] == new["audio_lengths"].tolist() == [9_600, 4_800]
+    assert new["padding_mask"].sum(dim=1).tolist() == [9_600, 4_800] and new["num_samples"] == 9_600
+    assert new["token_lengths"] == [7, 5]
+    assert mask.shape == (2, 3_200)
+
+
+def test_a_batch_in_an_output_of_transformers_is_one_behind_a_function_too(tiny_pipeline):
+    model = build_vits()
+    ids = torch.tensor([[5, 6, 7, 8, 9], [5, 6, 7, 0, 0]])
+    before = model(ids, attention_mask=(ids > 0).long())
+    out = super_resolve(before, tiny_pipeline)
+    assert len(out.reports) == 2 and type(out) is type(before)
+    assert out.sequence_lengths.tolist() == [3 * length for length in before.sequence_lengths.tolist()]
+    assert out.waveform.shape[-1] == out.sequence_lengths.max()
+
+
+@pytest.mark.parametrize("name", ["fs", "frame_rate", "framerate", "output_sample_rate"])
+@pytest.mark.parametrize("form", [dict, SimpleNamespace])
+def test_a_rate_by_any_of_its_names_is_not_contradicted_unsaid(form, name, tiny_pipeline):
+    output = form(audio=AUDIO, **{name: 24_000})
+    with pytest.raises(ValueError, match="a rate of its own, 24000 Hz, but sampling_rate=16000 was passed"):
+        super_resolve(output, tiny_pipeline)
+    out = super_resolve(output, tiny_pipeline, None)
+    new = out if isinstance(out, dict) else vars(out)
+    assert new[name] == new["sampling_rate"] == 48_000 and new["audio"].shape == (6_400,)

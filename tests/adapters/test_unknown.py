@@ -329,3 +329,53 @@ def test_an_encoded_file_comes_back_as_the_dict_of_transformers(kind, tmp_path, 
     out = with_super_resolution(lambda: output, tiny_pipeline)()
     assert sorted(out) == ["audio", "original", "reports", "sampling_rate"]
     assert out["audio"].shape == out["original"].shape == (9_600,) and out["sampling_rate"] == 48_000
+
+
+def test_chunks_that_came_before_a_failure_are_not_lost(tiny_pipeline):
+    def speak():
+        yield AUDIO[0]
+        raise ConnectionError("the server is gone")
+
+    for on_error in ("raise", "return_original"):
+        wrapped = with_super_resolution(speak, tiny_pipeline, sampling_rate=16_000, on_error=on_error)
+        with pytest.raises(ConnectionError) as error:
+            wrapped()
+        (chunk,) = error.value.output
+        assert chunk is not None and chunk.shape == (3_200,)
+
+
+@pytest.mark.parametrize(
+    "beside",
+    [lambda audio: audio[None], lambda audio: (audio, {"latency": 0.1}), lambda audio: (audio, SimpleNamespace())],
+)
+def test_what_was_measured_beside_a_chunk_is_left_out(beside, tiny_pipeline):
+    def speak():
+        yield from (beside(piece) for piece in np.array_split(AUDIO[0], 3))
+
+    assert with_super_resolution(speak, tiny_pipeline, sampling_rate=16_000)().shape[-1] == 9_600
+
+
+def test_a_stream_of_an_object_comes_in_the_pieces_that_it_gave(tiny_pipeline):
+    class Streaming:
+        def stream(self, pieces):
+            yield from pieces
+
+    wrapped = with_super_resolution(Streaming(), tiny_pipeline, sampling_rate=22_050)
+    parts = np.array_split(AUDIO[0], 3)
+    whole = with_super_resolution(lambda: AUDIO[0], tiny_pipeline, sampling_rate=22_050)
+    expected = whole(generator=torch.Generator().manual_seed(0))
+    for pieces in (
+        parts,
+        [torch.from_numpy(part)[None] for part in parts],
+        [("rain", "ɹeɪn", part) for part in parts],
+        [SimpleNamespace(audio=part, sample_rate=22_050) for part in parts],
+        [parts[0], None, *parts[1:]],
+    ):
+        out = wrapped.stream(pieces, generator=torch.Generator().manual_seed(0))
+        assert isinstance(out, list) and len(out) == len(pieces) and out.sampling_rate == 48_000
+        assert all(type(piece) is type(before) for piece, before in zip(out, pieces, strict=True))
+        held = [piece[-1] if isinstance(piece, tuple) else getattr(piece, "audio", piece) for piece in out]
+        held = [np.asarray(audio).reshape(-1) for audio in held if audio is not None]
+        np.testing.assert_array_equal(np.concatenate(held), expected)
+    with pytest.raises(ValueError, match="no chunk of audio"):
+        wrapped.stream([])

@@ -1,5 +1,6 @@
 """Every form of audio that is accepted, and a clear ValueError for what isn't."""
 
+import base64
 from dataclasses import dataclass
 from types import SimpleNamespace
 
@@ -389,3 +390,11 @@ def test_the_lowest_rate_limits_the_cutoff(tiny_pipeline):
 def test_a_rate_as_text_is_shown_as_text():
     with pytest.raises(ValueError, match="sampling_rate='16000' for audio; accepted are whole rates"):
         load_clips(np.zeros(100, np.float32), "16000")
+
+
+@pytest.mark.parametrize("start", ["data:audio/wav;base64,", ""])
+def test_base64_is_said_to_be_no_path_in_few_words(start):
+    text = start + base64.b64encode(bytes(range(256)) * 40).decode()
+    with pytest.raises(ValueError, match=r"which is no path. .* pass base64.b64decode\(audio\)") as error:
+        load_clips({"audio": text, "sampling_rate": 16_000}, None)
+    assert len(str(error.value)) < 300
