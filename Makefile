@@ -4,9 +4,10 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 AUDIOCRAFT := .venv-audiocraft
+PAGE := tests/page
 SPELLED := *.md Makefile setup.cfg pyproject.toml adapters audiosr_pipeline benchmarks docs examples findings tests
 
-.PHONY: demo test test-audiocraft side-by-side lint format docs
+.PHONY: demo test test-audiocraft side-by-side lint lint-js format docs
 
 demo: $(INSTALLED)
 	$(BIN)/audiosr-pipeline enhance examples/*.wav -o out --report --spectrogram
@@ -27,6 +28,10 @@ lint: $(INSTALLED)
 	$(BIN)/mypy
 	$(BIN)/codespell $(SPELLED)
 
+# The scripts of the listening test's page, by ESLint and TypeScript, which come from npm.
+lint-js: $(PAGE)/node_modules/.installed
+	npm --prefix $(PAGE) run --silent lint
+
 format: $(INSTALLED)
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
@@ -42,6 +47,10 @@ $(INSTALLED): setup.cfg pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install -c constraints.txt torch
 	$(BIN)/pip install -c constraints.txt -e '.[dev]'
+	touch $@
+
+$(PAGE)/node_modules/.installed: $(PAGE)/package.json $(PAGE)/package-lock.json
+	npm --prefix $(PAGE) ci --ignore-scripts --no-audit --no-fund
 	touch $@
 
 # audiocraft asks for torch 2.1.0 and for packages built against it. Its code runs with the torch of the other

@@ -2,11 +2,13 @@
 
 // Answers: kept in the browser until they are delivered, so that a closed tab or a lost connection loses none.
 
+/** @type {{ study: Study, fields: string[] }} */
 const { study, fields } = JSON.parse(document.getElementById("study").textContent);
 const STORE = `listening-test-${study.study}`;
 const RETRY_S = 5;
 
 // All that this browser knows of the study: one session per listener, the last is the current one.
+/** @type {Session[]} */
 let sessions = [];
 let isKept = true;
 
@@ -26,17 +28,26 @@ function keep() {
   }
 }
 
+/**
+ * @param {number} form
+ * @returns {Session}
+ */
 function newSession(form) {
   const digits = crypto.getRandomValues(new Uint8Array(6));
   const listener = Array.from(digits, (byte) => byte.toString(16).padStart(2, "0")).join("");
   return { listener, form, device: null, bandwidth_hz: null, answers: [] };
 }
 
+/** @param {Session} session */
 function addSession(session) {
   sessions.push(session);
   keep();
 }
 
+/**
+ * @param {Session} session
+ * @param {Answer} answer
+ */
 function addAnswer(session, answer) {
   session.answers.push({ answer, delivered: false });
   keep();
@@ -55,7 +66,8 @@ function csv() {
 
 const isServed = location.protocol.startsWith("http");
 let isDelivering = false;
-let retry = null;
+/** @type {ReturnType<typeof setTimeout>} */
+let retry;
 let onDelivery = () => {};
 
 // Posts what waits, one by one. What isn't confirmed waits on: the server confirms what it already has, too.

@@ -34,6 +34,7 @@ onPress("another", anotherListener);
 for (const control of document.querySelectorAll(".card button"))
   control.addEventListener("mousedown", (event) => event.preventDefault());
 
+/** @type {Record<string, Record<string, () => void>>} */
 const KEYS = {
   trial: {
     a: () => $("side-a").click(),
@@ -49,21 +50,23 @@ const KEYS = {
 
 document.addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey) return;
-  const { target } = event;
+  const target = /** @type {HTMLElement} */ (event.target);
   const key = event.key.toLowerCase();
-  const isRadio = target.type === "radio";
-  const visible = document.querySelector("main > section:not([hidden])");
+  const isRadio = target.matches("[type=radio]");
+  const visible = $(shownScreen());
+  /** @param {string} selector */
+  const found = (selector) => /** @type {NodeListOf<HTMLElement>} */ (visible.querySelectorAll(selector));
   let action = null;
   if (key === " ") {
     // Space presses the button and ticks the box that has the focus; a chosen answer it could not change.
-    if (target.closest("button, [type=checkbox]") || (isRadio && !target.checked)) return;
-    const button = visible.querySelector("[data-play]");
+    if (target.closest("button, [type=checkbox]") || (isRadio && !target.matches(":checked"))) return;
+    const [button] = found("[data-play]");
     action = button && (() => button.click());
   } else if (key === "enter") {
     if (target.closest("button")) return;
-    action = () => visible.querySelector("[data-primary]")?.click();
+    action = () => found("[data-primary]")[0]?.click();
   } else if (/^[1-9]$/.test(key)) {
-    const choice = visible.querySelectorAll(".choices input, .pair button")[key - 1];
+    const choice = found(".choices input, .pair button")[Number(key) - 1];
     action = choice && (() => choice.click());
   } else if (!(isRadio && key.startsWith("arrow"))) {
     action = KEYS[visible.id]?.[key];
@@ -77,6 +80,7 @@ document.addEventListener("keydown", (event) => {
 window.addEventListener("storage", (event) => {
   if (event.key !== STORE) return;
   restore();
+  /** @param {Session} latest */
   const isSame = (latest) => latest?.listener === session?.listener && latest?.answers.length === session?.answers.length;
   if (isSame(sessions.at(-1))) session = sessions.at(-1) ?? null;
   else start();

@@ -7,6 +7,7 @@ const CONSENT = `This is a listening test for research. You listen to short soun
 What is stored: your answers, when you gave them and how long you listened, whether you used headphones, which of some high tones you heard, and a random number instead of your name. Nothing else about you or your device.
 
 Taking part is voluntary. You can stop at any time by closing the page. It remembers where you were, on this device only.`;
+/** @type {Record<Question, { text: string, one: string, many: string, answers: string[][] }>} */
 const QUESTIONS = {
   preference: {
     text: "Which of the two sounds better to you?",
@@ -32,8 +33,11 @@ const QUESTIONS = {
   },
 };
 
+/** @type {Session | null} */
 let session = null;
+const CONSENT_BOX = /** @type {HTMLInputElement} */ ($("consent"));
 // The order of the trials for a listener who begins.
+/** @type {number | null} */
 let drawnForm = null;
 
 function form() {
@@ -55,6 +59,10 @@ function start() {
   else thank();
 }
 
+/**
+ * @param {number} number
+ * @param {Question} question
+ */
 function counted(number, question) {
   const { one, many } = QUESTIONS[question];
   return number === 1 ? `one ${one.toLowerCase()}` : `${number} ${many}`;
@@ -68,8 +76,9 @@ function welcome() {
     return show("stopped");
   }
   const trials = study.forms[drawnForm];
+  /** @param {Question} question */
   const tested = (question) => trials.filter((each) => each.question === question && !each.training).length;
-  const blocks = Object.keys(QUESTIONS).filter(tested);
+  const blocks = /** @type {Question[]} */ (Object.keys(QUESTIONS)).filter(tested);
   const practice = trials.some((each) => each.training) ? ", after a little practice" : "";
   $("title").textContent = study.title;
   $("overview").textContent =
@@ -79,14 +88,14 @@ function welcome() {
   const minutes = Math.max(2, Math.ceil(seconds.reduce((sum, each) => sum + each, 0) / 60) + 1);
   $("minutes").textContent = `About ${minutes} minutes`;
   paragraphs($("consent-text"), study.consent ?? CONSENT);
-  $("consent").checked = false;
+  CONSENT_BOX.checked = false;
   agree();
   show("welcome");
 }
 
 function agree() {
-  setAvailable($("begin"), $("consent").checked);
-  setText($("welcome-hint"), $("consent").checked ? "" : "Please tick the box to begin.");
+  setAvailable($("begin"), CONSENT_BOX.checked);
+  setText($("welcome-hint"), CONSENT_BOX.checked ? "" : "Please tick the box to begin.");
 }
 
 function comeBack() {
@@ -100,6 +109,7 @@ function place() {
   const trials = form();
   const index = session.answers.length;
   const current = trials[index];
+  /** @param {FormTrial} each */
   const isSame = (each) => each.question === current.question && each.training === current.training;
   return {
     current,
@@ -120,9 +130,9 @@ function nextTrial() {
 
 function drawProgress() {
   const [done, count] = [session.answers.length, form().length];
-  $("progress").setAttribute("aria-valuemax", count);
-  $("progress").setAttribute("aria-valuenow", done);
-  $("progress").firstElementChild.style.width = `${(100 * done) / count}%`;
+  $("progress").setAttribute("aria-valuemax", String(count));
+  $("progress").setAttribute("aria-valuenow", String(done));
+  $("progress-done").style.width = `${(100 * done) / count}%`;
   $("count").textContent = `${done} of ${count} done`;
   drawNotice();
 }

@@ -9,6 +9,7 @@ const SWITCH_S = 0.008;
 const AHEAD_S = 0.03;
 const MIN_LOOP_S = 0.2;
 
+/** @type {AudioContext | null} */
 let context = null;
 
 function audioContext() {
@@ -17,33 +18,43 @@ function audioContext() {
   return context;
 }
 
+/** @type {Map<string, string>} */
 const arrived = new Map();
 
 // Each stimulus is a script that calls this: from file:// a page may run a neighbouring script, but not fetch a file.
-function stimulus(name, format, base64) {
+/**
+ * @param {string} name
+ * @param {string} _format
+ * @param {string} base64
+ */
+function stimulus(name, _format, base64) {
   arrived.set(name, base64);
 }
 
+/** @param {string} name */
 function runScript(name) {
-  return new Promise((resolve, reject) => {
+  return /** @type {Promise<void>} */ (new Promise((resolve, reject) => {
     const script = document.createElement("script");
     script.src = `stimuli/${name}.js`;
     script.onload = () => {
       script.remove();
       // A file that was cut short arrives, but doesn't get to its call.
-      arrived.has(name) ? resolve() : reject(new Error(`${script.src} is damaged`));
+      if (arrived.has(name)) resolve();
+      else reject(new Error(`${script.src} is damaged`));
     };
     script.onerror = () => {
       script.remove();
       reject(new Error(`${script.src} can't be read`));
     };
     document.head.append(script);
-  });
+  }));
 }
 
+/** @type {Map<string, Promise<AudioBuffer>>} */
 const decoded = new Map();
 
 // Resolves to the stimulus as an AudioBuffer. What failed is tried afresh when it is asked for again.
+/** @param {string} name */
 function loadStimulus(name) {
   if (!decoded.has(name)) {
     const loading = runScript(name).then(() => {
@@ -58,11 +69,13 @@ function loadStimulus(name) {
 }
 
 // Decoded sound is large: a phone can't hold that of a whole study.
+/** @param {string[]} names */
 function forgetAllBut(names) {
   for (const name of decoded.keys()) if (!names.includes(name)) decoded.delete(name);
 }
 
 // Three soft beeps of `frequency` Hz, or as long a silence for 0.
+/** @param {number} frequency */
 function beeps(frequency) {
   const [beep, gap, fade, amplitude] = [0.45, 0.2, 0.05, 0.05];
   const buffer = audioContext().createBuffer(1, Math.round(3 * (beep + gap) * SAMPLING_RATE), SAMPLING_RATE);
@@ -78,6 +91,10 @@ function beeps(frequency) {
 }
 
 // `count` levels from 0 to 1, of all sides together: what is drawn must not tell the sides apart.
+/**
+ * @param {AudioBuffer[]} buffers
+ * @param {number} count
+ */
 function outline(buffers, count) {
   const levels = Array(count).fill(0);
   for (const buffer of buffers) {
@@ -95,6 +112,11 @@ function outline(buffers, count) {
 }
 
 // A part of a buffer with short fades, so that it repeats without a click.
+/**
+ * @param {AudioBuffer} buffer
+ * @param {number} start
+ * @param {number} end
+ */
 function part(buffer, start, end) {
   const [from, to] = [start, end].map((time) => Math.round(time * buffer.sampleRate));
   const cut = new AudioBuffer({
@@ -116,20 +138,30 @@ function part(buffer, start, end) {
 
 // One or two sounds, of which one is heard. `onChange` is called when playing begins or ends.
 class Player {
+  /**
+   * @param {Partial<Record<Side, AudioBuffer>>} buffers
+   * @param {() => void} onChange
+   */
   constructor(buffers, onChange) {
     this.buffers = buffers;
     this.onChange = onChange;
     this.duration = Math.min(...Object.values(buffers).map((buffer) => buffer.duration));
+    /** @type {Side} */
     this.side = "a";
     this.switches = 0;
     this.seconds = { a: 0, b: 0 };
     this.playing = false;
     this.repeats = false;
+    /** @type {Region | null} */
     this.loop = null;
     this.offset = 0;
+    /** @type {Partial<Record<Side, { source: AudioBufferSourceNode, gain: AudioParam }>>} */
     this.voices = {};
+    // Times of the context in s: when playing began, when it ends, and up to when it is counted as heard.
+    this.startedAt = this.endsAt = this.countedTo = 0;
   }
 
+  /** @returns {Region} */
   get bounds() {
     return this.loop ?? [0, this.duration];
   }
@@ -167,7 +199,7 @@ class Player {
     this.startedAt = this.countedTo = audioContext().currentTime + AHEAD_S;
     this.endsAt = this.circles ? Infinity : this.startedAt + end - this.offset;
     this.voices = {};
-    for (const [side, buffer] of Object.entries(this.buffers)) {
+    for (const [side, buffer] of /** @type {[Side, AudioBuffer][]} */ (Object.entries(this.buffers))) {
       const source = new AudioBufferSourceNode(audioContext(), {
         buffer: this.loop ? part(buffer, start, end) : buffer,
         loop: this.circles,
@@ -207,6 +239,7 @@ class Player {
     }
   }
 
+  /** @param {Side} side */
   choose(side) {
     if (side === this.side) return;
     this.count();
@@ -217,6 +250,11 @@ class Player {
     for (const [name, { gain }] of Object.entries(this.voices)) this.fade(gain, name === side ? 1 : 0, now);
   }
 
+  /**
+   * @param {AudioParam} gain
+   * @param {number} target
+   * @param {number} now
+   */
   fade(gain, target, now) {
     const level = gain.value;
     gain.cancelScheduledValues(now);
@@ -225,23 +263,28 @@ class Player {
   }
 
   // Does something to a player that stands still, and goes on playing if it played.
+  /** @param {() => void} action */
   change(action) {
     const played = this.playing;
     this.stop();
     action();
-    played ? this.play() : this.onChange();
+    if (played) this.play();
+    else this.onChange();
   }
 
+  /** @param {number} time */
   seek(time) {
     const [start, end] = this.bounds;
     this.change(() => (this.offset = Math.min(Math.max(time, start), end)));
   }
 
+  /** @param {boolean} repeats */
   setRepeat(repeats) {
     this.change(() => (this.repeats = repeats));
   }
 
   // `loop` is a start and an end in s, or null for the whole sound.
+  /** @param {Region | null} loop */
   setLoop(loop) {
     this.change(() => {
       this.loop = loop;

@@ -5,6 +5,7 @@
 const TONES_HZ = [12000, 14000, 16000];
 
 // The tones of the check, and what was said of them.
+/** @type {Tones | null} */
 let tones = null;
 
 function setVolume() {
@@ -21,7 +22,7 @@ async function playSample() {
   audioContext().resume();
   try {
     const buffer = await loadStimulus(form()[0].a);
-    if (screen() !== "volume") return;
+    if (shownScreen() !== "volume") return;
     player ??= sample(buffer);
     togglePlay();
   } catch {
@@ -31,6 +32,7 @@ async function playSample() {
   }
 }
 
+/** @param {AudioBuffer} buffer */
 function sample(buffer) {
   drawBars($("volume-meter"), [buffer], 48);
   $("volume-problem").hidden = true;
@@ -40,12 +42,14 @@ function sample(buffer) {
     setText($("volume-hint"), "");
   });
   playing.repeats = true;
-  follow(playing, () => $("volume-meter").style.setProperty("--position", playing.position / playing.duration));
+  follow(playing, () => $("volume-meter").style.setProperty("--position", String(playing.position / playing.duration)));
   return playing;
 }
 
 function askDevice() {
-  for (const radio of document.querySelectorAll('input[name="device"]')) radio.checked = radio.value === session.device;
+  /** @type {NodeListOf<HTMLInputElement>} */
+  const radios = document.querySelectorAll('input[name="device"]');
+  for (const radio of radios) radio.checked = radio.value === session.device;
   hintDevice();
   show("device");
 }
@@ -56,6 +60,7 @@ function hintDevice() {
 }
 
 // The tones and, as a check on guessing, a silence. Who "hears" the silence is asked again, once; then no tone counts.
+/** @param {boolean} isRepeated */
 function checkTones(isRepeated) {
   const order = [0, ...TONES_HZ]
     .map((frequency) => [Math.random(), frequency])
@@ -88,6 +93,7 @@ function hintTone() {
   setText($("tone-hint"), again + (tones.wasPlayed ? "Did you hear beeps?" : "Play first, then answer."));
 }
 
+/** @param {boolean} isHeard */
 function answerTone(isHeard) {
   tones.heard.push(isHeard);
   if (tones.heard.length < tones.order.length) {

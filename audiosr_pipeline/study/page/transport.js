@@ -4,6 +4,11 @@
 
 const NUM_BARS = 72;
 
+/**
+ * @param {HTMLElement} element
+ * @param {AudioBuffer[]} buffers
+ * @param {number} count
+ */
 function drawBars(element, buffers, count) {
   const bars = outline(buffers, count).map((level, i) => {
     const height = Math.max(3, 94 * level);
@@ -27,9 +32,10 @@ function drawTransport() {
   drawPosition();
 }
 
+/** @param {Region | null} region */
 function drawRegion(region) {
   $("region").hidden = region === null;
-  $("timeline").style.setProperty("--from", region === null ? 0 : region[0] / player.duration);
+  $("timeline").style.setProperty("--from", String(region === null ? 0 : region[0] / player.duration));
   if (region === null) return;
   $("region").style.left = `${(100 * region[0]) / player.duration}%`;
   $("region").style.width = `${(100 * (region[1] - region[0])) / player.duration}%`;
@@ -37,7 +43,7 @@ function drawRegion(region) {
 
 function drawPosition() {
   const { position, duration } = player;
-  $("timeline").style.setProperty("--position", position / duration);
+  $("timeline").style.setProperty("--position", String(position / duration));
   // While it plays, a screen reader that is on the slider would read out every step.
   if (!player.playing || document.activeElement !== $("timeline")) {
     $("timeline").setAttribute("aria-valuenow", position.toFixed(2));
@@ -49,6 +55,10 @@ function drawPosition() {
 }
 
 // Calls `draw` with every frame for as long as the player is the one on the screen.
+/**
+ * @param {Player} followed
+ * @param {() => void} draw
+ */
 function follow(followed, draw) {
   const step = () => {
     if (player !== followed) return;
@@ -60,10 +70,12 @@ function follow(followed, draw) {
 
 function togglePlay() {
   if (player === null) return;
-  player.playing ? player.pause() : player.play();
+  if (player.playing) player.pause();
+  else player.play();
   say(player.playing ? `Playing${trial?.b ? ` ${player.side.toUpperCase()}` : ""}` : "Paused");
 }
 
+/** @param {Side} side */
 function hear(side) {
   if (player === null || !(side in player.buffers)) return;
   player.choose(side);
@@ -93,6 +105,10 @@ function markLoop() {
   }
 }
 
+/**
+ * @param {number} first
+ * @param {number} second
+ */
 function setLoop(first, second) {
   const start = Math.max(0, Math.min(first, second));
   const end = Math.min(player.duration, Math.max(first, second, start + MIN_LOOP_S));
@@ -107,15 +123,18 @@ function endLoop() {
   say("Loop ended");
 }
 
+/** @param {number} time */
 function seek(time) {
   if (player === null) return;
   player.seek(time);
 }
 
+/** @param {PointerEvent} event */
 const timeAt = (event) => {
   const { left, width } = $("timeline").getBoundingClientRect();
   return (player.duration * Math.min(Math.max(event.clientX - left, 0), width)) / width;
 };
+/** @type {{ x: number, from: number, isRegion: boolean } | null} */
 let drag = null;
 $("timeline").addEventListener("pointerdown", (event) => {
   if (player === null || event.button !== 0) return;
@@ -125,7 +144,10 @@ $("timeline").addEventListener("pointerdown", (event) => {
 $("timeline").addEventListener("pointermove", (event) => {
   if (drag === null || player === null) return;
   drag.isRegion ||= Math.abs(event.clientX - drag.x) > 6;
-  if (drag.isRegion) drawRegion([drag.from, timeAt(event)].sort((first, second) => first - second));
+  if (drag.isRegion) {
+    const to = timeAt(event);
+    drawRegion([Math.min(drag.from, to), Math.max(drag.from, to)]);
+  }
 });
 $("timeline").addEventListener("pointerup", (event) => {
   if (drag === null || player === null) return;

@@ -7,12 +7,14 @@ const HEARD_S = 2;
 const HEARD_SHARE = 0.9;
 
 // The trial on the screen.
+/** @type {OpenTrial | null} */
 let trial = null;
 
 async function openTrial() {
   const { current, index, number, count } = place();
   const question = QUESTIONS[current.question];
   const isPair = current.b !== undefined;
+  /** @type {OpenTrial} */
   const opened = { ...current, position: index + 1, openedAt: performance.now(), loopStart: null };
   trial = opened;
   $("trial-eyebrow").textContent = current.training ? "Practice" : "";
@@ -30,6 +32,7 @@ async function openTrial() {
   drawSides();
   show("trial");
   drawHint();
+  /** @type {Side[]} */
   const sides = isPair ? ["a", "b"] : ["a"];
   const next = form()[index + 1];
   forgetAllBut([current.a, current.b, next?.a, next?.b]);
@@ -55,6 +58,10 @@ async function openTrial() {
   }
 }
 
+/**
+ * @param {Question} question
+ * @param {string[][]} answers
+ */
 function drawChoices(question, answers) {
   const labels = answers.map(([value, mark, words], i) => {
     const label = document.createElement("label");
@@ -91,10 +98,10 @@ function drawHint() {
 
 function drawSides() {
   const [side, heard] = player ? [player.side, player.heard] : ["a", { a: 0, b: 0 }];
-  for (const name of ["a", "b"]) {
+  for (const name of /** @type {Side[]} */ (["a", "b"])) {
     const button = $(`side-${name}`);
     button.setAttribute("aria-pressed", String(side === name));
-    button.style.setProperty("--heard", player ? Math.min(1, heard[name] / needed()) : 0);
+    button.style.setProperty("--heard", String(player ? Math.min(1, heard[name] / needed()) : 0));
   }
   // A is presented first: position effects can be told from preferences only if that holds for everyone.
   setAvailable($("side-b"), player !== null && (heard.a > 0 || player.playing));
@@ -103,6 +110,7 @@ function drawSides() {
 function submit() {
   const { a, b } = player.heard;
   const isPair = trial.b !== undefined;
+  /** @type {Record<string, unknown>} */
   const answer = {
     study: study.study,
     listener: session.listener,
