@@ -6,15 +6,13 @@ from typing import Any
 LOWEST_RATE, HIGHEST_RATE = 4_000, 384_000
 # A clip of a second has as many samples as its rate; where a number is none of these, it may be a length.
 USUAL_RATES = (8_000, 11_025, 12_000, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000, 88_200, 96_000, 176_400, 192_000)
-# What libraries call it.
+# What libraries call it. `frame_rate` is that of a video beside its sound.
 RATE_NAMES = (
     "sampling_rate",
     "sample_rate",
     "samplerate",
     "sr",
     "fs",
-    "frame_rate",
-    "framerate",
     "output_sample_rate",
     "audio_sample_rate",
 )

@@ -224,7 +224,7 @@ def test_a_batch_in_an_output_of_transformers_is_one_behind_a_function_too(tiny_
     assert out.waveform.shape[-1] == out.sequence_lengths.max()
 
 
-@pytest.mark.parametrize("name", ["fs", "frame_rate", "framerate", "output_sample_rate"])
+@pytest.mark.parametrize("name", ["fs", "output_sample_rate", "audio_sample_rate"])
 @pytest.mark.parametrize("form", [dict, SimpleNamespace])
 def test_a_rate_by_any_of_its_names_is_not_contradicted_unsaid(form, name, tiny_pipeline):
     output = form(audio=AUDIO, **{name: 24_000})
@@ -233,3 +233,10 @@ def test_a_rate_by_any_of_its_names_is_not_contradicted_unsaid(form, name, tiny_
     out = super_resolve(output, tiny_pipeline, None)
     new = out if isinstance(out, dict) else vars(out)
     assert new[name] == new["sampling_rate"] == 48_000 and new["audio"].shape == (6_400,)
+
+
+@pytest.mark.parametrize("form", [dict, SimpleNamespace])
+def test_the_frame_rate_of_a_video_is_no_rate_of_its_sound(form, tiny_pipeline):
+    out = super_resolve(form(audio=AUDIO, frames=[1, 2], frame_rate=24, sampling_rate=16_000), tiny_pipeline)
+    new = out if isinstance(out, dict) else vars(out)
+    assert new["frame_rate"] == 24 and new["sampling_rate"] == 48_000
