@@ -1,4 +1,4 @@
-"""Real encoders, run as programs: audio coded and decoded again."""
+"""Real encoders, run as programs: audio coded, and read again as the package reads it, or decoded by a program."""
 
 import shutil
 import subprocess
@@ -9,36 +9,37 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
+from audiosr_pipeline.audio_io import read_audio
 from audiosr_pipeline.dsp.resample import resample
 
 
 @dataclass(frozen=True)
 class Encoder:
-    """A program that codes audio, and one that decodes it.
+    """A program that codes audio, and what decodes it.
 
     Args:
         name: Name in tables.
         encode: Command with the fields `{input}` (a mono WAV file of 16 bits), `{coded}` and `{setting}`.
-        decode: Command with the fields `{coded}` and `{output}`, a WAV file.
         settings: What `{setting}` may be, as the program takes it.
         unit: Text that follows a setting in tables.
         suffix: Of the coded file.
         sampling_rate: Rate in Hz that it is fed.
         is_parametric: True if the waveform isn't coded, so that the output is nowhere coherent with the input.
+        decode: Command with the fields `{coded}` and `{output}`, a WAV file, for what the package doesn't read.
     """
 
     name: str
     encode: str
-    decode: str
     settings: tuple[str, ...]
     unit: str = " kbit/s"
     suffix: str = ".bin"
     sampling_rate: int = 48_000
     is_parametric: bool = False
+    decode: str = ""
     programs: tuple[str, ...] = field(init=False)
 
     def __post_init__(self) -> None:
-        commands = [part.split()[0] for part in f"{self.encode} && {self.decode}".split(" && ")]
+        commands = [part.split()[0] for part in f"{self.encode} && {self.decode}".split(" && ") if part]
         object.__setattr__(self, "programs", tuple(dict.fromkeys(commands)))
 
     def missing(self) -> list[str]:
@@ -59,13 +60,13 @@ class Encoder:
             RuntimeError: If a program fails.
         """
         with tempfile.TemporaryDirectory() as folder:
-            names = {"input": "input.wav", "coded": f"coded{self.suffix}", "output": "output.wav", "setting": setting}
+            coded, output = f"coded{self.suffix}", "output.wav" if self.decode else f"coded{self.suffix}"
+            names = {"input": "input.wav", "coded": coded, "output": output, "setting": setting}
             given = np.clip(resample(audio, 48_000, self.sampling_rate), -1, 1)
             soundfile.write(Path(folder) / names["input"], given.T, self.sampling_rate, subtype="PCM_16")
-            for command in (self.encode, self.decode):
+            for command in filter(None, (self.encode, self.decode)):
                 _run(command.format(**names), folder)
-            decoded, sampling_rate = soundfile.read(Path(folder) / names["output"], dtype="float32", always_2d=True)
-        return decoded.T, sampling_rate
+            return read_audio(Path(folder) / output)
 
 
 def _run(command: str, folder: str) -> None:
@@ -76,7 +77,6 @@ def _run(command: str, folder: str) -> None:
 
 
 FFMPEG = "ffmpeg -v error -y -i"
-FROM_FFMPEG = f"{FFMPEG} {{coded}} {{output}}"
 TO_RAW = "sox {input} -t raw -e signed -b 16 -r 8000 -c 1 input.raw"
 FROM_RAW = "sox -t raw -e signed -b 16 -r 8000 -c 1 output.raw {output}"
 
@@ -86,35 +86,31 @@ def _ffmpeg(
 ) -> Encoder:
     """An encoder of FFmpeg's, by bit rate."""
     encode = f"{FFMPEG} {{input}} -ac {channels} -c:a {codec} -b:a {{setting}}k {{coded}}"
-    return Encoder(name, encode, FROM_FFMPEG, tuple(settings.split()), suffix=suffix, sampling_rate=sampling_rate)
+    return Encoder(name, encode, tuple(settings.split()), suffix=suffix, sampling_rate=sampling_rate)
 
 
 ENCODERS = (
     Encoder(
         "opusenc",
         "opusenc --quiet --bitrate {setting} {input} {coded}",
-        "opusdec --quiet --rate 48000 {coded} {output}",
         ("12", "14", "16", "20", "24", "32", "48", "64", "96"),
         suffix=".opus",
     ),
     Encoder(
         "opusenc --music",
         "opusenc --quiet --music --bitrate {setting} {input} {coded}",
-        "opusdec --quiet --rate 48000 {coded} {output}",
         ("16", "24", "32"),
         suffix=".opus",
     ),
     Encoder(
         "lame",
         "lame --quiet -b {setting} {input} {coded}",
-        "lame --quiet --decode {coded} {output}",
         ("24", "32", "48", "64", "96", "128", "192", "320"),
         suffix=".mp3",
     ),
     Encoder(
         "oggenc",
         "oggenc -Q -q {setting} -o {coded} {input}",
-        "oggdec -Q -o {output} {coded}",
         ("-1", "0", "2", "4", "6", "9"),
         unit=" (quality)",
         suffix=".ogg",
@@ -124,7 +120,6 @@ ENCODERS = (
     Encoder(
         "fdkaac (HE-AAC)",
         "fdkaac --silent --profile 5 --bitrate {setting}k -o {coded} {input}",
-        FROM_FFMPEG,
         ("16", "24", "32", "48"),
         suffix=".m4a",
     ),
@@ -135,21 +130,20 @@ ENCODERS = (
     Encoder(
         "elc3",
         "elc3 -b {setting}000 {input} {coded}",
-        "dlc3 {coded} {output}",
         ("16", "24", "32", "48", "64", "96"),
         suffix=".lc3",
+        decode="dlc3 {coded} {output}",
     ),
     Encoder(
         "sbcenc",
         "sox {input} input.au && sbcenc -b {setting} input.au > {coded}",
-        "sbcdec -f output.au {coded} && sox output.au {output}",
         ("10", "19", "31", "53"),
         unit=" (bitpool)",
+        decode="sbcdec -f output.au {coded} && sox output.au {output}",
     ),
     Encoder(
         "speexenc --narrowband",
         "speexenc --narrowband --quality {setting} {input} {coded}",
-        "speexdec {coded} {output}",
         ("2", "5", "8"),
         " (quality)",
         ".spx",
@@ -158,7 +152,6 @@ ENCODERS = (
     Encoder(
         "speexenc --wideband",
         "speexenc --wideband --quality {setting} {input} {coded}",
-        "speexdec {coded} {output}",
         ("2", "5", "8"),
         " (quality)",
         ".spx",
@@ -167,7 +160,6 @@ ENCODERS = (
     Encoder(
         "speexenc --ultra-wideband",
         "speexenc --ultra-wideband --quality {setting} {input} {coded}",
-        "speexdec {coded} {output}",
         ("2", "5", "8"),
         " (quality)",
         ".spx",
@@ -176,16 +168,16 @@ ENCODERS = (
     Encoder(
         "toast (GSM)",
         f"{TO_RAW} && toast -f -l input.raw",
-        "untoast -f -l input.raw.gsm && sox -t raw -e signed -b 16 -r 8000 -c 1 input.raw {output}",
         ("13",),
+        decode="untoast -f -l input.raw.gsm && sox -t raw -e signed -b 16 -r 8000 -c 1 input.raw {output}",
         sampling_rate=8_000,
     ),
     Encoder(
         "c2enc (Codec 2)",
         f"{TO_RAW} && c2enc {{setting}} input.raw {{coded}}",
-        f"c2dec {{setting}} {{coded}} output.raw && {FROM_RAW}",
         ("1300", "2400", "3200"),
         " bit/s",
+        decode=f"c2dec {{setting}} {{coded}} output.raw && {FROM_RAW}",
         sampling_rate=8_000,
         is_parametric=True,
     ),

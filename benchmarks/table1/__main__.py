@@ -1,11 +1,13 @@
 """The paper's Table 1: systems by data set and cutoff.
 
     python -m benchmarks.table1 --data DIR... --system NVSR-DNN=runs/nvsr-dnn/best --output benchmarks/results/table1.md
+    python -m benchmarks.table1 --data DIR... --perceptual --output benchmarks/results/pages.md
     python -m benchmarks.table1 --data esc10_fold5 --ablation --output benchmarks/results/mini.md
 
 Prints the table, and writes it, its rows (.csv), systems side by side (.png), quality against speed (_speed.png) and
-what AudioSR does best and worst (_sheet.png). The second is of one checkpoint alone: what its seed and its condition
-decide, beside noise that costs nothing; its picture is of six clips.
+what AudioSR does best and worst (_sheet.png). The second is of demo pages alone, whose systems' outputs are there, and
+has perceptual scores too. The third is of one checkpoint alone: what its seed and its condition decide, beside noise
+that costs nothing; its picture is of six clips.
 What is done is kept in `.cache/table1`, and a second run goes on from there. Exit code 1 if an output could not be
 compared.
 """
@@ -40,7 +42,7 @@ def made_with(arguments: argparse.Namespace, of_systems: Sequence[str]) -> Itera
         command += f" --system {kind}{':' * bool(kind)}{name}={shown(source)}"
     command += " --ablation" * arguments.ablation
     command += f" --checkpoint {shown(arguments.checkpoint)} --lowpass {arguments.lowpass}"
-    command += " --fast" * arguments.fast
+    command += " --fast" * arguments.fast + " --perceptual" * arguments.perceptual
     command += f" --output {shown(str(arguments.output))}" if arguments.output else ""
     yield f"`{command}`"
     if arguments.fast:
@@ -87,7 +89,9 @@ def parse(argv: Sequence[str] | None) -> tuple[argparse.ArgumentParser, argparse
     parser.add_argument("--lowpass", choices=LOWPASSES, default="paper", help="default: %(default)s")
     parser.add_argument("--fast", action="store_true", help=f"about {FAST_ENTRIES} clips: minutes")
     parser.add_argument(
-        "--perceptual", action="store_true", help="also ViSQOL and Zimtohrli, of the [perceptual] extra: hours"
+        "--perceptual",
+        action="store_true",
+        help="demo pages alone, with ViSQOL and Zimtohrli, of the [perceptual] extra, too: an hour",
     )
     parser.add_argument("--output", type=Path, help="Markdown file; rows and figures go beside it")
     arguments = parser.parse_args(argv)
@@ -122,7 +126,9 @@ def entries_of(arguments: argparse.Namespace) -> list[Entry]:
     if twice := [name for name, times in Counter(entry.name for entry in entries).items() if times > 1]:
         raise ValueError(f"{twice[0]} is there twice: give each data set once, and one folder of music.")
     if arguments.ablation:
-        return [entry for entry in entries if entry.cutoff_freq <= ablation.HIGHEST_CUTOFF]
+        entries = [entry for entry in entries if entry.cutoff_freq <= ablation.HIGHEST_CUTOFF]
+    if arguments.perceptual:
+        entries = [entry for entry in entries if entry.data in layout.PAGE_DATA]
     return entries
 
 

@@ -47,7 +47,7 @@ def test_the_table_marks_misses_and_what_is_said():
 
 
 def test_missing_programs_are_named():
-    encoder = Encoder("none", "no-such-program {input} && sox {input}", "no-such-decoder {coded}", ("1",))
+    encoder = Encoder("none", "no-such-program {input} && sox {input}", ("1",), decode="no-such-decoder {coded}")
     assert encoder.programs == ("no-such-program", "sox", "no-such-decoder")
     assert {"no-such-program", "no-such-decoder"} <= set(encoder.missing())
     assert all(encoder.programs for encoder in ENCODERS)
