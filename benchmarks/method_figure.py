@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from audiosr_pipeline import AudioSRPipeline
+from audiosr_pipeline.dsp.low_band import DB_PER_NEPER
 from audiosr_pipeline.pipelines.inputs import load_clips
 from audiosr_pipeline.spectrogram import spectrogram_db
 
@@ -19,7 +20,6 @@ OUTPUT = ROOT / "docs" / "method.png"
 # What is drawn of the clip, in seconds.
 START_S, END_S = 0.0, 2.0
 RANGE_DB = 90.0
-DB_PER_NEPER = 20 / np.log(10)
 
 
 def main() -> None:

@@ -145,6 +145,9 @@ def find_band_edge(audio: np.ndarray, sampling_rate: int = 48_000, step: float |
     if old_rate is not None:
         return BandEdge(_edge_below_images(power, old_rate / 2, sampling_rate), old_rate=old_rate)
     folding = find_folding(audio, sampling_rate) if _ends_as_opus(power, sampling_rate) else None
+    if folding is not None and folding > edge:
+        # What is folded up there is residue.
+        folding = None
     if folding is not None and folding <= HIGHEST_FOLDING_HZ:
         edge = folding
     bin_hz = sampling_rate / N_FFT

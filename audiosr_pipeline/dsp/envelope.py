@@ -1,6 +1,5 @@
 """The spectral envelope of what is generated, adjusted to an expected one and to the input's own, as in SBR."""
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,16 +7,15 @@ import torch
 from torch import Tensor
 from torch.nn.functional import avg_pool1d, avg_pool2d
 
-from audiosr_pipeline.dsp.low_band import num_low_mels
+from audiosr_pipeline.dsp.low_band import DB_PER_NEPER, num_low_mels
 
-DB_PER_NEPER = 20 / math.log(10)
 # Mel bins over which envelopes are compared, a sixth of an octave, and the frames of 10 ms over which a level counts as
 # steady: odd.
 ENVELOPE_MELS, STEADY_FRAMES = 9, 101
 # Mel bins on each side of a cutoff whose levels are compared: 0.2 octaves at 4 kHz, 0.1 at 16.
 NUM_BESIDE = 6
-# In nepers: 3 dB. In nine of ten recordings the level rises by less across 8 kHz, and in three of four across 4 kHz.
-HIGHEST_RISE = 0.345
+# In nine of ten recordings the level rises by less across 8 kHz, and in three of four across 4 kHz.
+HIGHEST_RISE_DB = 3.0
 # Frames of 10 ms over which a level is averaged: odd. On validation recordings, means over 51 or 251 leave a gap above
 # the cutoff in quiet frames, because loud ones decide for all.
 LEVEL_FRAMES = 7
@@ -99,7 +97,7 @@ def limit_rise(mel: Tensor, input_mel: Tensor, cutoff_freq: float, mel_edges: np
     if not below or not above:
         return
     level, input_level = _mean_level(mel[..., above]), _mean_level(input_mel[..., below]).to(mel.device)
-    rise = (level - input_level - HIGHEST_RISE).clamp(min=0)
+    rise = (level - input_level - HIGHEST_RISE_DB / DB_PER_NEPER).clamp(min=0)
     octave = slice(above[0], num_low_mels(2 * cutoff_freq, mel_edges))
     mel[..., octave] -= rise[:, None] * torch.linspace(1, 0, octave.stop - octave.start, device=mel.device)
 

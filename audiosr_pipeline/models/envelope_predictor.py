@@ -8,11 +8,6 @@ from torch import Tensor, nn
 from audiosr_pipeline.dsp.envelope import EnvelopeAdjustment
 from audiosr_pipeline.models.vocoder import ConvNeXtBlock
 
-# What the network predicts has about zero mean and unit variance: the mean is so far below the input's level, and the
-# scale so large, in nepers.
-MEAN_BELOW = 1.5
-SCALE = 2.0
-
 
 class EnvelopePredictor(ModelMixin, ConfigMixin):
     """Predicts the mean log-mel spectrogram above the cutoff, frame by frame, from the input's below it.
@@ -28,6 +23,9 @@ class EnvelopePredictor(ModelMixin, ConfigMixin):
         intermediate_size: Channels inside a block.
         dilations: Of the blocks, in frames; each convolution has seven taps.
         level_frames: Frames that the input's level is averaged over: odd.
+        mean_below: How far the mean of what is predicted lies below the input's level, in nepers, as mel spectrograms
+            are: what the network itself gives has about zero mean.
+        scale: Its standard deviation in nepers, so that the network gives about unit variance.
         adjustment: Fields of `EnvelopeAdjustment` that differ from its defaults: how a generated envelope is to follow
             what the network predicts.
 
@@ -44,6 +42,8 @@ class EnvelopePredictor(ModelMixin, ConfigMixin):
         intermediate_size: int = 576,
         dilations: tuple[int, ...] = (1, 2, 4, 8, 16, 1),
         level_frames: int = 129,
+        mean_below: float = 1.5,
+        scale: float = 2.0,
         adjustment: dict[str, float] | None = None,
     ):
         super().__init__()
@@ -74,7 +74,7 @@ class EnvelopePredictor(ModelMixin, ConfigMixin):
         Returns:
             Shaped as `mel`, float32, not below the floor; of the known bins it has no meaning.
         """
-        log_floor = self.config.log_floor
+        log_floor, scale = self.config.log_floor, self.config.scale
         levels = mel[:, 0].float()
         num_known = torch.as_tensor(num_low, device=mel.device).expand(len(mel)).clamp(min=1)
         known = (torch.arange(levels.shape[-1], device=mel.device) < num_known[:, None, None]).float()
@@ -83,9 +83,9 @@ class EnvelopePredictor(ModelMixin, ConfigMixin):
         mean = nn.functional.avg_pool1d(power[:, None], width, stride=1, padding=width // 2, count_include_pad=False)
         floor_power = torch.tensor(2 * log_floor).exp().to(mean)
         level = (mean.mT + floor_power).log() / 2
-        features = [(levels - level) / SCALE * known, known.expand_as(levels), (log_floor - level) / (2 * SCALE)]
+        features = [(levels - level) / scale * known, known.expand_as(levels), (log_floor - level) / (2 * scale)]
         hidden = self.norm_in(self.project_in(torch.cat(features, dim=-1).to(self.dtype)))
         for block in self.blocks:
             hidden = block(hidden)
         predicted = self.head(self.norm_out(hidden)).float()
-        return (level - MEAN_BELOW + SCALE * predicted).clamp(min=log_floor)[:, None]
+        return (level - self.config.mean_below + scale * predicted).clamp(min=log_floor)[:, None]

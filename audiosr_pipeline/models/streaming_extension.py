@@ -10,13 +10,7 @@ from torch import Tensor, nn
 
 # Near 16 bit's rounding noise, as the magnitude of a bin in which white noise of power one has power one.
 FLOOR = 1e-5
-# The input's highest band, whose level is the first guess of the new band's: shares of the cutoff.
-TOP_OF_KNOWN = (0.7, 0.95)
-# 6 dB per octave, the fall of that guess, in nepers.
-FALL_PER_OCTAVE = 0.69
 KERNEL_SIZE = 7
-# The first bins above the cutoff stay empty: the short synthesis window would spread them over the input's own band.
-NUM_SPLICE_BINS = 3
 # A magnitude beyond e^6 is no audio; the clamp keeps a bad prediction finite.
 LARGEST_LOG_MAGNITUDE = 6.0
 
@@ -86,6 +80,10 @@ class StreamingExtension(ModelMixin, ConfigMixin):
         num_layers: Blocks.
         level_frames: Frames that the input's level is averaged over.
         flatten_bins: STFT bins that the excitation is flattened over; odd.
+        top_of_known: The input's highest band, whose level is the first guess of the new band's: shares of the cutoff.
+        fall_per_octave: How that guess falls above the cutoff, in nepers; 0.69 is 6 dB.
+        splice_bins: The first STFT bins above the cutoff, which stay empty: the short synthesis window would spread
+            them over the input's own band.
     """
 
     @register_to_config
@@ -102,6 +100,9 @@ class StreamingExtension(ModelMixin, ConfigMixin):
         num_layers: int = 5,
         level_frames: int = 65,
         flatten_bins: int = 25,
+        top_of_known: tuple[float, float] = (0.7, 0.95),
+        fall_per_octave: float = 0.69,
+        splice_bins: int = 3,
     ):
         super().__init__()
         if not 4 * hop_length <= n_fft:
@@ -179,14 +180,14 @@ class StreamingExtension(ModelMixin, ConfigMixin):
         """What lies below cutoffs `(batch,)` in Hz, and what above; the same for all frames."""
         config = self.config
         cutoff = cutoff_freq[:, None, None]
-        low, high = TOP_OF_KNOWN
+        low, high = config.top_of_known
         is_top = ((self.frequencies >= low * cutoff) & (self.frequencies <= high * cutoff)).float()
-        first_new = cutoff + NUM_SPLICE_BINS * config.sampling_rate / config.n_fft
+        first_new = cutoff + config.splice_bins * config.sampling_rate / config.n_fft
         return CutoffBands(
             known=(self.frequencies < cutoff).float(),
             known_bands=(self.bands < cutoff).float(),
             top=is_top / is_top.sum(-1, keepdim=True).clamp(min=1),
-            fall=FALL_PER_OCTAVE * (self.octaves - cutoff.log2()).clamp(min=0),
+            fall=config.fall_per_octave * (self.octaves - cutoff.log2()).clamp(min=0),
             is_new=self.frequencies >= first_new,
         )
 

@@ -8,12 +8,6 @@ from torch import Tensor, nn
 from audiosr_pipeline.models.feature_extractor import mel_filter_bank
 from audiosr_pipeline.models.stft import inverse_stft, noise_spectrum, stft, white_noise
 
-# The frames over which each mel bin's level is kept, by how much it is changed at most, 26 dB, and below what, next to
-# the mel spectrogram's floor, it isn't raised. In nepers, as mel spectrograms are.
-LEVEL_FRAMES = 5
-MAX_CHANGE = 3.0
-FAINTEST = -11.0
-
 
 class ISTFTVocoder(ModelMixin, ConfigMixin):
     """Vocoder that predicts an STFT and inverts it, after Vocos (arXiv:2306.00814).
@@ -38,6 +32,9 @@ class ISTFTVocoder(ModelMixin, ConfigMixin):
         num_layers: Blocks.
         mel_mean: Mean of the training set's log-mel, for input scaling.
         mel_std: Its standard deviation.
+        level_frames: Frames over which the waveform keeps each mel bin's level: odd.
+        max_change: By how much a bin's level is changed for that at most, in nepers, as mel spectrograms are.
+        faintest: Level near the mel spectrogram's floor up to which a bin isn't raised, in nepers.
     """
 
     @register_to_config
@@ -54,6 +51,9 @@ class ISTFTVocoder(ModelMixin, ConfigMixin):
         num_layers: int = 6,
         mel_mean: float = -7.0,
         mel_std: float = 3.0,
+        level_frames: int = 5,
+        max_change: float = 3.0,
+        faintest: float = -11.0,
     ):
         super().__init__()
         num_bins = n_fft // 2 + 1
@@ -101,7 +101,7 @@ class ISTFTVocoder(ModelMixin, ConfigMixin):
         return self._at_level_of(mel.float(), audio)
 
     def _at_level_of(self, mel: Tensor, audio: Tensor) -> Tensor:
-        """Waveforms whose own mel spectrograms have the level of `mel`, bin by bin, over five frames.
+        """Waveforms whose own mel spectrograms have the level of `mel`, bin by bin, over some frames.
 
         What is asked for near the mel spectrogram's floor may be nothing at all: there the level is lowered, not
         raised.
@@ -109,10 +109,11 @@ class ISTFTVocoder(ModelMixin, ConfigMixin):
         # Of the scale that `inverse_stft` inverts.
         scale = self.window.to(audio.device).square().sum().sqrt()
         spectrum = scale * stft(audio, self.window, self.config.hop_length)
-        wanted = _mean_power(mel.exp()).log() / 2
-        made = _mean_power(spectrum.abs() @ self.mel_filters.to(mel.device)).log() / 2
-        highest = MAX_CHANGE * (wanted > FAINTEST).to(wanted.dtype)
-        change = (wanted - made).clamp(min=-MAX_CHANGE).minimum(highest)
+        num_frames, max_change = self.config.level_frames, self.config.max_change
+        wanted = _mean_power(mel.exp(), num_frames).log() / 2
+        made = _mean_power(spectrum.abs() @ self.mel_filters.to(mel.device), num_frames).log() / 2
+        highest = max_change * (wanted > self.config.faintest).to(wanted.dtype)
+        change = (wanted - made).clamp(min=-max_change).minimum(highest)
         gain = (change @ self.interpolation.to(mel.device)).exp()
         return inverse_stft(spectrum * gain, self.window, self.config.hop_length)
 
@@ -137,13 +138,11 @@ class ConvNeXtBlock(nn.Module):
         return hidden + self.scale * update
 
 
-def _mean_power(mel: Tensor) -> Tensor:
-    """Power over five frames of a mel spectrogram that isn't logarithmic, shaped as it is."""
+def _mean_power(mel: Tensor, num_frames: int) -> Tensor:
+    """Power over frames about each of a mel spectrogram that isn't logarithmic, shaped as it is."""
     # Within what float32 can square.
     power = mel.clamp(1e-8, 1e8).square().mT
-    return nn.functional.avg_pool1d(
-        power, LEVEL_FRAMES, stride=1, padding=LEVEL_FRAMES // 2, count_include_pad=False
-    ).mT
+    return nn.functional.avg_pool1d(power, num_frames, stride=1, padding=num_frames // 2, count_include_pad=False).mT
 
 
 def mel_to_linear(sampling_rate: int, n_fft: int, n_mels: int, f_min: float, f_max: float) -> tuple[Tensor, Tensor]:

@@ -73,6 +73,8 @@ class AudioSRPipeline(CallState, LoadablePipeline):
         default_eta: Eta where a call names none and the scheduler has a use for it.
         window_s: Length of the longest clip that the networks see whole, and about that of the windows in which they
             see longer ones, in seconds.
+        unconditional_latent: What stands for "no condition" in guidance, in latents before their scaling: what the
+            UNet was trained with.
 
     Raises:
         ValueError: If `default_eta` isn't 0 to 1, or `window_s` not above 0.
@@ -95,6 +97,7 @@ class AudioSRPipeline(CallState, LoadablePipeline):
         default_guidance_scale: float = 3.5,
         default_eta: float = 1.0,
         window_s: float = 10.24,
+        unconditional_latent: float = UNCONDITIONAL_LATENT,
     ):
         check_number("default_eta", default_eta, lambda value: 0 <= value <= 1, "0 to 1")
         check_number("window_s", window_s, lambda value: value > 0, "seconds above 0")
@@ -112,6 +115,7 @@ class AudioSRPipeline(CallState, LoadablePipeline):
             default_guidance_scale=default_guidance_scale,
             default_eta=default_eta,
             window_s=window_s,
+            unconditional_latent=unconditional_latent,
         )
         check_finite_weights(self.components)
         alphas_cumprod = getattr(scheduler, "alphas_cumprod", None)
@@ -352,7 +356,9 @@ class AudioSRPipeline(CallState, LoadablePipeline):
         rows = [copy_generator(g) for g, count in zip(generators, num_rows, strict=True) for _ in range(count)]
         self._guidance_scale, self._num_timesteps = guidance_scale, len(self.scheduler.timesteps)
         windows = self.grid.windows(latents.shape[2])
-        without = torch.full_like(condition[:1, :, :1], UNCONDITIONAL_LATENT * self.vae.config.scaling_factor)
+        without = torch.full_like(
+            condition[:1, :, :1], self.config.unconditional_latent * self.vae.config.scaling_factor
+        )
 
         def predict(scaled: Tensor, timestep: Tensor) -> Tensor:
             scale = self.guidance_scale

@@ -13,7 +13,7 @@ from audiosr_pipeline.pipelines.checks import is_finite, take_step, takes
 from audiosr_pipeline.pipelines.latent_grid import FADE_FRAMES
 from audiosr_pipeline.pipelines.onednn import OneDNN
 
-# What the reference passes for "no condition", in latents before their scaling.
+# What the reference passes for "no condition", in latents before their scaling; a checkpoint may name another.
 UNCONDITIONAL_LATENT = -11.4981
 ROWS_PER_CALL = 4
 # Latents are scaled to unit variance.

@@ -10,6 +10,7 @@ from benchmarks.baselines.systems import (
     MelPredictor,
     NUWaveSystem,
     StoredOutputs,
+    StreamSystem,
     TrueLevels,
     TrueStage,
     Unprocessed,
@@ -42,6 +43,7 @@ DESCRIPTIONS = {
     "follows that of the octave below the cutoff in windows of 20 ms",
     AudioSRPipeline: "latent diffusion, `{source}`",
     MelPredictor: "predicts the mel spectrogram, then the same vocoder, `{source}`",
+    StreamSystem: "a stream that finds the band edge itself, `{source}`",
     NUWaveSystem: "waveform diffusion, `{source}`",
     StoredOutputs: "outputs in `{source}`",
 }

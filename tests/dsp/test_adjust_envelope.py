@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from audiosr_pipeline.dsp.envelope import DB_PER_NEPER, EnvelopeAdjustment, adjust_envelope
-from audiosr_pipeline.dsp.low_band import num_low_mels
+from audiosr_pipeline.dsp.envelope import EnvelopeAdjustment, adjust_envelope
+from audiosr_pipeline.dsp.low_band import DB_PER_NEPER, num_low_mels
 from audiosr_pipeline.models.feature_extractor import MelFeatureExtractor
 
 CUTOFF_FREQ = 4_000

@@ -4,13 +4,13 @@ import pytest
 import torch
 
 from audiosr_pipeline.dsp.envelope import (
-    HIGHEST_RISE,
+    HIGHEST_RISE_DB,
     NUM_FADED,
     NUM_MATCHED,
     limit_rise,
     match_splice,
 )
-from audiosr_pipeline.dsp.low_band import num_low_mels
+from audiosr_pipeline.dsp.low_band import DB_PER_NEPER, num_low_mels
 from audiosr_pipeline.models.feature_extractor import MelFeatureExtractor
 
 MEL_EDGES = MelFeatureExtractor().mel_edges
@@ -40,7 +40,7 @@ def test_a_band_that_begins_louder_is_lowered_less_and_less_up_to_an_octave_abov
     inner = lowered[0, 0, 3:-3]
     assert (inner - inner[:1]).abs().max() < 1e-5
     course = inner[0]
-    assert float(course[low]) == pytest.approx(2.0 - HIGHEST_RISE, abs=1e-5)
+    assert float(course[low]) == pytest.approx(2.0 - HIGHEST_RISE_DB / DB_PER_NEPER, abs=1e-5)
     assert (course[low:high].diff() < 0).all()
     assert course[:low].abs().max() < 1e-6 and course[high:].abs().max() < 1e-6
 
@@ -78,7 +78,7 @@ def test_what_a_loud_passage_has_too_much_is_not_taken_from_a_quiet_one_a_tenth_
     limit_rise(mel, own, 8_000, MEL_EDGES)
     assert torch.equal(mel[:, :, 210:], before[:, :, 210:])
     low = num_low_mels(8_000, MEL_EDGES)
-    assert mel[0, 0, 0, low] == pytest.approx(HIGHEST_RISE, abs=1e-4)
+    assert mel[0, 0, 0, low] == pytest.approx(HIGHEST_RISE_DB / DB_PER_NEPER, abs=1e-4)
 
 
 @pytest.mark.parametrize("cutoff_freq", [2_000, 8_000, 16_000])

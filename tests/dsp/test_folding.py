@@ -48,6 +48,16 @@ def test_frames_that_are_filled_with_noise_among_them_do_not_matter():
     assert find_folding(folded(SOUNDS["pink noise"], 12_000, 7_600, noise_share=0.5)) == 12_000
 
 
+def test_what_is_folded_far_below_a_band_moves_no_edge():
+    """As Opus decoded to floats leaves it, where it coded nothing but the band: some 100 dB below the peak."""
+    band = band_limited(SOUNDS["pink noise"], 7_700)
+    faint = folded(SOUNDS["white noise"], 12_000, 7_600)
+    faint -= band_limited(faint, 12_000)
+    assert find_folding(band + faint) == 12_000
+    # Half the smoothing over 150 Hz and two STFT bins.
+    assert find_bandwidth(band + 1e-4 * faint) == pytest.approx(7_700, abs=125)
+
+
 def test_folding_from_15_6_khz_on_is_said_but_kept():
     """Loud moments may be coded there."""
     audio = folded(SOUNDS["pink noise"], 15_600, 8_000)
