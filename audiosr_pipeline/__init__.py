@@ -11,15 +11,24 @@ from audiosr_pipeline.version import __version__
 
 if TYPE_CHECKING:
     from audiosr_pipeline.pipelines.audiosr import AudioSRPipeline
+    from audiosr_pipeline.pipelines.dag import DAGPipeline
     from audiosr_pipeline.pipelines.outputs import AudioSRPipelineOutput, AudioSRReport
     from audiosr_pipeline.streaming import StreamingAudioSR
 
-__all__ = ["AudioSRPipeline", "AudioSRPipelineOutput", "AudioSRReport", "StreamingAudioSR", "__version__"]
+__all__ = [
+    "AudioSRPipeline",
+    "AudioSRPipelineOutput",
+    "AudioSRReport",
+    "DAGPipeline",
+    "StreamingAudioSR",
+    "__version__",
+]
 
 MODULES = {
     "AudioSRPipeline": "audiosr_pipeline.pipelines.audiosr",
     "AudioSRPipelineOutput": "audiosr_pipeline.pipelines.outputs",
     "AudioSRReport": "audiosr_pipeline.pipelines.outputs",
+    "DAGPipeline": "audiosr_pipeline.pipelines.dag",
     "StreamingAudioSR": "audiosr_pipeline.streaming",
 }
 

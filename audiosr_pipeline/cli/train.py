@@ -17,6 +17,7 @@ TRAINERS = {
     "vocoder": "audiosr_pipeline.training.vocoder:train_vocoder",
     "envelope": "audiosr_pipeline.training.envelope:train_envelope",
     "streaming": "audiosr_pipeline.training.streaming_extension:train_streaming_extension",
+    "dag": "audiosr_pipeline.training.dag:train_dag",
     "assemble": "audiosr_pipeline.training.assemble:assemble",
 }
 
@@ -36,9 +37,8 @@ def settings_of(arguments: argparse.Namespace) -> Any:
         UsageError: If one can't be.
     """
     fields = {field.name for field in dataclasses.fields(arguments.settings)}
-    values = {name: value for name, value in vars(arguments).items() if name in fields}
-    if "data" in values:
-        values["data"] = tuple(values["data"])
+    given = {name: value for name, value in vars(arguments).items() if name in fields}
+    values = {name: tuple(value) if isinstance(value, list) else value for name, value in given.items()}
     try:
         return arguments.settings(**{**arguments.settings.presets[arguments.preset], **values})
     except ValueError as error:

@@ -32,7 +32,7 @@ from audiosr_pipeline.pipelines.envelope_prediction import expected_mel
 from audiosr_pipeline.pipelines.generators import copy_generator, generators_per_clip, seeds_of
 from audiosr_pipeline.pipelines.inputs import Clip, load_clips
 from audiosr_pipeline.pipelines.latent_grid import LatentGrid
-from audiosr_pipeline.pipelines.loading import LoadablePipeline
+from audiosr_pipeline.pipelines.loading import LoadableAudioSR
 from audiosr_pipeline.pipelines.outputs import AudioSRPipelineOutput, in_form
 from audiosr_pipeline.pipelines.prepared_clip import PreparedClip, prepare_clip
 from audiosr_pipeline.pipelines.report import report_of
@@ -55,7 +55,7 @@ from audiosr_pipeline.pipelines.weight_checks import check_finite_weights
 __all__ = ["WEIGHTS", "AudioSRPipeline"]
 
 
-class AudioSRPipeline(CallState, LoadablePipeline):
+class AudioSRPipeline(CallState, LoadableAudioSR):
     """Audio super-resolution: any audio with 2-16 kHz of bandwidth to 48 kHz, what was there left untouched.
 
     Args:

@@ -13,8 +13,10 @@ from diffusers.utils import SAFETENSORS_WEIGHTS_NAME
 from typing_extensions import Self
 
 from audiosr_pipeline.convert.components import convert_checkpoint
+from audiosr_pipeline.models.dag import DAGModel
 from audiosr_pipeline.models.envelope_predictor import EnvelopePredictor
 from audiosr_pipeline.models.feature_extractor import MelFeatureExtractor
+from audiosr_pipeline.models.langevin_scheduler import LangevinScheduler
 from audiosr_pipeline.models.vocoder import ISTFTVocoder
 from audiosr_pipeline.pipelines.bundled import WEIGHTS
 from audiosr_pipeline.pipelines.weight_checks import (
@@ -29,9 +31,11 @@ logger = logging.getLogger(__name__)
 
 # diffusers downloads a model from the Hub only if it knows the module of each component (its issue 6563). No classes
 # need be listed: ours derive from ones that it lists.
-OWN_CLASSES = (MelFeatureExtractor, ISTFTVocoder, EnvelopePredictor)
+OWN_CLASSES = (MelFeatureExtractor, ISTFTVocoder, EnvelopePredictor, DAGModel, LangevinScheduler)
 LOADABLE_CLASSES.update({part.__module__: {} for part in OWN_CLASSES})
 
+# The pipelines of the package.
+PIPELINES = {"AudioSRPipeline", "DAGPipeline"}
 # What the fine-tuned models of the package share.
 BASE = "audiosr-mini"
 # What only unreleased versions had.
@@ -40,9 +44,9 @@ OBSOLETE = {"level_patch", "level_predictions", "level_guidance", "detail_gain"}
 _CHECKED: WeakSet[torch.nn.Module] = WeakSet()
 PIPELINE_FILE = '''"""Lets `DiffusionPipeline.from_pretrained(folder, custom_pipeline=folder, ...)` find the class."""
 
-from audiosr_pipeline import AudioSRPipeline
+from audiosr_pipeline import {name}
 
-__all__ = ["AudioSRPipeline"]
+__all__ = ["{name}"]
 '''
 
 
@@ -53,32 +57,27 @@ class LoadablePipeline(DiffusionPipeline):
     def from_pretrained(cls, pretrained_model_name_or_path: str | Path, **kwargs: Any) -> Self:
         """Loads a pipeline; arguments as `DiffusionPipeline.from_pretrained`.
 
-        It comes from a folder if there is one of that name, else from the package if a model of that name ships with it
-        ("audiosr-mini", "audiosr-mini-speech"), else from the Hub.
+        It comes from a folder if there is one of that name, else from the package if a model of that name ships with
+        it, else from the Hub.
 
         Raises:
             ValueError: If a network's file lacks tensors, holds unknown ones, or such as are NaN or infinite, or of
-                other shapes; the message names them. If the folder was written by a version before 0.1.0.
+                other shapes; the message names them. If it is another pipeline of this package, or its folder was
+                written by a version before 0.1.0.
         """
         name = str(pretrained_model_name_or_path)
         own = WEIGHTS / name
-        if Path(name).is_dir() or not own.is_dir():
-            return cls._load(name, **kwargs)
-        if (own / "model_index.json").is_file():
-            return cls._load(str(own), **kwargs)
-        # Fine-tuned: the UNet's weights are its own. Copied in, they take the dtype and the device asked for.
-        pipe = cls._load(str(WEIGHTS / BASE), **kwargs)
-        if "unet" not in kwargs:
-            load_unet_weights(pipe.unet, own / "unet" / SAFETENSORS_WEIGHTS_NAME)
-            check_finite_weights({"unet": pipe.unet})
-        pipe.register_to_config(_name_or_path=str(own))
-        return pipe
+        is_own = not Path(name).is_dir() and (own / "model_index.json").is_file()
+        return cls._load(str(own) if is_own else name, **kwargs)
 
     @classmethod
     def _load(cls, name: str, **kwargs: Any) -> Self:
         """`DiffusionPipeline.from_pretrained`, with the errors of `from_pretrained`."""
         index = Path(name) / "model_index.json"
-        if index.is_file() and (found := sorted(OBSOLETE & json.loads(index.read_text()).keys())):
+        settings = json.loads(index.read_text()) if index.is_file() else {}
+        if (other := settings.get("_class_name")) in PIPELINES - {cls.__name__}:
+            raise ValueError(f"{name} holds a {other}: load it by {other}.from_pretrained.")
+        if found := sorted(OBSOLETE & settings.keys()):
             raise ValueError(
                 f"{index}: {', '.join(found)} are settings of a version before 0.1.0, which this one hasn't. Remove "
                 "them to load the model without; its results are others then."
@@ -109,6 +108,35 @@ class LoadablePipeline(DiffusionPipeline):
             check_files({name: network for name, network in networks.items() if network not in _CHECKED})
             _CHECKED.update(networks.values())
 
+    def save_pretrained(self, save_directory: str | Path, **kwargs: Any) -> None:
+        """Saves the pipeline, with a `pipeline.py` by which plain `DiffusionPipeline.from_pretrained` finds the class.
+
+        Arguments as `DiffusionPipeline.save_pretrained`.
+        """
+        Path(save_directory).mkdir(parents=True, exist_ok=True)
+        # Before the rest: with `push_to_hub=True` the folder is uploaded as soon as that is saved.
+        (Path(save_directory) / "pipeline.py").write_text(PIPELINE_FILE.format(name=type(self).__name__))
+        super().save_pretrained(str(save_directory), **kwargs)
+
+
+class LoadableAudioSR(LoadablePipeline):
+    """What is loaded of AudioSR alone: models that share all but a network, and the official checkpoint."""
+
+    @classmethod
+    def from_pretrained(cls, pretrained_model_name_or_path: str | Path, **kwargs: Any) -> Self:
+        """As `LoadablePipeline.from_pretrained`; the package's own are "audiosr-mini" and "audiosr-mini-speech"."""
+        name = str(pretrained_model_name_or_path)
+        own = WEIGHTS / name
+        if Path(name).is_dir() or not (own / "unet").is_dir() or (own / "model_index.json").is_file():
+            return super().from_pretrained(name, **kwargs)
+        # Fine-tuned: the UNet's weights are its own. Copied in, they take the dtype and the device asked for.
+        pipe = cls._load(str(WEIGHTS / BASE), **kwargs)
+        if "unet" not in kwargs:
+            load_unet_weights(pipe.unet, own / "unet" / SAFETENSORS_WEIGHTS_NAME)
+            check_finite_weights({"unet": pipe.unet})
+        pipe.register_to_config(_name_or_path=str(own))
+        return pipe
+
     @classmethod
     def from_single_file(
         cls,
@@ -137,13 +165,3 @@ class LoadablePipeline(DiffusionPipeline):
         pipe = cls(**{**components, **kwargs})
         pipe.register_to_config(_name_or_path=str(path))
         return pipe
-
-    def save_pretrained(self, save_directory: str | Path, **kwargs: Any) -> None:
-        """Saves the pipeline, with a `pipeline.py` by which plain `DiffusionPipeline.from_pretrained` finds the class.
-
-        Arguments as `DiffusionPipeline.save_pretrained`.
-        """
-        Path(save_directory).mkdir(parents=True, exist_ok=True)
-        # Before the rest: with `push_to_hub=True` the folder is uploaded as soon as that is saved.
-        (Path(save_directory) / "pipeline.py").write_text(PIPELINE_FILE)
-        super().save_pretrained(str(save_directory), **kwargs)

@@ -78,6 +78,19 @@ class AudioSRPipelineOutput(BaseOutput):
     reports: list[AudioSRReport]
 
 
+@dataclass
+class GeneratedAudioOutput(BaseOutput):
+    """Output of the pipelines that generate audio.
+
+    Args:
+        audios: `(batch, num_samples)`, float32, not clipped; an array or, with `output_type="pt"`, a tensor on the CPU.
+        sampling_rate: Its rate in Hz.
+    """
+
+    audios: np.ndarray | torch.Tensor
+    sampling_rate: int
+
+
 def in_form(audios: list[np.ndarray], clips: list[Clip], output_type: str) -> Audios:
     """Clips in the form that they came in: flat if flat, one array if all shapes agree, tensors unless arrays."""
     formed = [audio[0] if clip.is_flat else audio for audio, clip in zip(audios, clips, strict=True)]

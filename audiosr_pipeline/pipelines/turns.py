@@ -18,8 +18,13 @@ STATE = ("_guidance_scale", "_num_timesteps", "_interrupt")
 
 
 class CallState:
-    """What a pipeline says of its current or last call, and a callback may change, as in diffusers' pipelines."""
+    """What a pipeline says of its current or last call, and a callback may change, as in diffusers' pipelines.
 
+    Attributes:
+        network_in_turn: Name of the network that calls wait for.
+    """
+
+    network_in_turn = "unet"
     _guidance_scale: float
     _num_timesteps: int
     _interrupt = False
@@ -57,9 +62,9 @@ _LOCK = threading.Lock()
 
 
 def in_turn(call: Callable[P, T]) -> Callable[P, T]:
-    """Makes calls of pipelines that share a UNet wait for each other, and gives each a scheduler of its own.
+    """Makes calls of pipelines that share a network wait for each other, and gives each a scheduler of its own.
 
-    The UNet may be offloaded or cast while it runs, and a scheduler keeps the state of its steps. While a call runs,
+    The network may be offloaded or cast while it runs, and a scheduler keeps the state of its steps. While a call runs,
     the pipeline's scheduler is a copy; then it is again what it was. A callback may call its pipeline: that call runs
     at once, and what it changes in the pipeline is undone after it.
 
@@ -70,7 +75,7 @@ def in_turn(call: Callable[P, T]) -> Callable[P, T]:
     def wait_and_call(*args: P.args, **kwargs: P.kwargs) -> T:
         pipe: Any = args[0]
         with _LOCK:
-            turn = _TURNS.setdefault(pipe.unet, Turn())
+            turn = _TURNS.setdefault(getattr(pipe, pipe.network_in_turn), Turn())
         with turn.lock:
             is_nested = id(pipe) in turn.running
             before = {name: vars(pipe)[name] for name in STATE if is_nested}

@@ -23,7 +23,7 @@ from audiosr_pipeline.audio_io import AudioFileError, audio_files, audio_length,
 from audiosr_pipeline.csv_files import read_csv
 from audiosr_pipeline.dsp.resample import resample
 from audiosr_pipeline.training.degrade import DegradationShares, degrade, draw_degradation
-from audiosr_pipeline.training.settings import FREE_LICENCES, KINDS, TrainingSettings
+from audiosr_pipeline.training.settings import FREE_LICENCES, KINDS, CropSettings
 from audiosr_pipeline.training.simulate import draw_lowpass, simulate_low_resolution
 
 VALIDATION_SHARE = 16
@@ -49,11 +49,13 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Recording:
-    """Where the audio is, its kind (of `KINDS`), and how long it is."""
+    """Where the audio is, its kind (of `KINDS`), how long it is, and what it is said to be: a label and a caption."""
 
     path: Path
     kind: str
     duration_s: float
+    label: str = ""
+    caption: str = ""
 
 
 def find_recordings(
@@ -68,8 +70,8 @@ def find_recordings(
 
     Args:
         data: Folders, and CSV files (see `read_csv`) with the columns `path` (relative to the manifest) and `licence`.
-            Columns that may be missing: `split`, `kind` (of `KINDS`; effects), and `duration_s`, without which each
-            file is opened.
+            Columns that may be missing: `split`, `kind` (of `KINDS`; effects), `duration_s`, without which each
+            file is opened, `label`, and `caption`. In a folder the subfolder that a file lies in is its label.
         licences: Regular expression of the whole licence.
 
     Returns:
@@ -111,7 +113,7 @@ def find_recordings(
 def _folder_rows(folder: Path) -> Iterator[dict[str, Any]]:
     for line in passed_over(folder):
         logger.warning("%s", line)
-    return ({"path": path} for path in audio_files(folder))
+    return ({"path": path, "label": "" if path.parent == folder else path.parent.name} for path in audio_files(folder))
 
 
 def _rows(manifest: Path) -> Iterator[dict[str, Any]]:
@@ -138,11 +140,11 @@ def _rows(manifest: Path) -> Iterator[dict[str, Any]]:
 
 
 def _recording(row: dict[str, Any]) -> Recording:
-    path, kind = row["path"], row.get("kind", "effects")
-    if row.get("duration_s"):
-        return Recording(path, kind, row["duration_s"])
-    num_samples, sampling_rate = audio_length(path)
-    return Recording(path, kind, num_samples / sampling_rate)
+    path, kind, duration_s = row["path"], row.get("kind", "effects"), row.get("duration_s")
+    if not duration_s:
+        num_samples, sampling_rate = audio_length(path)
+        duration_s = num_samples / sampling_rate
+    return Recording(path, kind, duration_s, row.get("label", ""), row.get("caption", ""))
 
 
 def generator_for(*numbers: int) -> torch.Generator:
@@ -229,6 +231,15 @@ class CropDataset(Dataset):
             f"{self.recordings[self.kinds[0]][0].path} and the other recordings."
         )
 
+    @property
+    def used_recordings(self) -> list[Recording]:
+        """What crops are drawn of."""
+        return [recording for kind in self.kinds for recording in self.recordings[kind]]
+
+    def validation_batches(self, held_out: Sequence[Recording], batch_size: int) -> list[dict[str, Tensor]]:
+        """Crops as these, of other recordings: see `draw_validation_crops`."""
+        return draw_validation_crops(held_out, self.num_samples, batch_size, self.seed, self.lowpassed)
+
     def _draw_recordings(self, rng: np.random.Generator) -> tuple[list[Recording], list[Recording]]:
         """What a crop is the sum of: recordings that sound on, and short ones for a rhythm."""
         kind = self.kinds[rng.choice(len(self.kinds), p=self.kind_shares)]
@@ -245,7 +256,7 @@ class CropDataset(Dataset):
 
 
 def training_crops(
-    settings: TrainingSettings,
+    settings: CropSettings,
     recordings: Sequence[Recording],
     degradation: DegradationShares = NO_DEGRADATION,
     lowpassed: bool = True,
@@ -276,13 +287,13 @@ def draw_crop(
     margin = int(MARGIN_S * SAMPLING_RATE)
     audio = np.zeros((1, num_samples + 2 * margin), np.float32)
     for recording in recordings:
-        audio += _read_crop(recording, audio.shape[-1], rng)
+        audio += read_crop(recording, audio.shape[-1], rng)
     if struck:
-        audio *= np.exp(rng.uniform(-3.0, 0.0)) * _gain_to(1.0, audio)
+        audio *= np.exp(rng.uniform(-3.0, 0.0)) * gain_to(1.0, audio)
         for recording in struck:
             audio += _rhythm(recording, audio.shape[-1], rng)
     # Inference sets a clip's peak to 0.5; most windows of the clip are quieter than its loudest.
-    gain = _gain_to(0.5, audio) * np.exp(rng.uniform(-2.3, 0.0))
+    gain = gain_to(0.5, audio) * np.exp(rng.uniform(-2.3, 0.0))
     audio = (gain * audio).astype(np.float32)
     inner = slice(margin, margin + num_samples)
     crop = {"audio": torch.from_numpy(audio[0, inner].copy())}
@@ -295,21 +306,36 @@ def draw_crop(
     return crop
 
 
-def _read_crop(recording: Recording, num_samples: int, rng: np.random.Generator) -> np.ndarray:
-    """A random crop `(1, num_samples)` of a random channel at 48 kHz, without DC; silence where the file has none."""
-    wanted_s = num_samples / SAMPLING_RATE
+def read_crop(
+    recording: Recording, num_samples: int, rng: np.random.Generator, sampling_rate: int = SAMPLING_RATE
+) -> np.ndarray:
+    """A random crop of a random channel, without DC; silence where the file has none.
+
+    Args:
+        recording: What to read.
+        num_samples: Length of the crop.
+        rng: Of all that is random.
+        sampling_rate: Rate of the crop in Hz.
+
+    Returns:
+        `(1, num_samples)`, float32.
+
+    Raises:
+        AudioFileError: If the file can't be read.
+    """
+    wanted_s = num_samples / sampling_rate
     start_s = rng.uniform(-MARGIN_S, max(0.0, recording.duration_s - wanted_s) + MARGIN_S)
-    segment, sampling_rate = read_segment(recording.path, start_s, wanted_s)
+    segment, own_rate = read_segment(recording.path, start_s, wanted_s)
     channel = segment[rng.integers(len(segment))]
     # The silence outside the file has no DC: without it too, it would step to and from the file's.
     sounding = np.trim_zeros(channel)
     if len(sounding):
         sounding -= sounding.mean()
-    audio = resample(channel[None], sampling_rate, SAMPLING_RATE)
+    audio = resample(channel[None], own_rate, sampling_rate)
     return np.pad(audio, ((0, 0), (0, max(0, num_samples - audio.shape[-1]))))[:, :num_samples]
 
 
-def _gain_to(peak: float, audio: np.ndarray) -> float:
+def gain_to(peak: float, audio: np.ndarray) -> float:
     """Factor that gives audio this peak, at most `MAX_GAIN`."""
     return min(peak / (float(np.abs(audio).max()) + 1e-8), MAX_GAIN)
 
@@ -321,7 +347,7 @@ def _rhythm(recording: Recording, num_samples: int, rng: np.random.Generator) ->
     accents *= rng.random(len(accents)) < STRUCK_SHARE
     segment, sampling_rate = read_segment(recording.path, 0, recording.duration_s)
     stroke = resample(segment[rng.integers(len(segment)), None], sampling_rate, SAMPLING_RATE)[0]
-    stroke *= _gain_to(1.0, stroke)
+    stroke *= gain_to(1.0, stroke)
     # Without what comes before it.
     stroke = stroke[np.argmax(np.abs(stroke) > 0.01) :]
     length = min(len(stroke), int(step * rng.uniform(0.5, 4.0)))

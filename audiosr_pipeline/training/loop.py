@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from accelerate import Accelerator
@@ -20,9 +20,10 @@ from torch.optim.swa_utils import update_bn
 from torch.utils.data import DataLoader
 from tqdm import tqdm
 
-from audiosr_pipeline.training.dataset import CropDataset, Recording, draw_validation_crops, generator_for
+from audiosr_pipeline.training.dataset import Recording, generator_for
 from audiosr_pipeline.training.discriminators import Adversary
 from audiosr_pipeline.training.parts import fingerprint, write_trained_with
+from audiosr_pipeline.training.previews import open_tensorboard, show_previews
 from audiosr_pipeline.training.saving import SETTINGS, STATE, alone_in, load_settings, load_state, save_state, writing
 from audiosr_pipeline.training.settings import MAY_CHANGE, TrainingSettings
 from audiosr_pipeline.writing import restore_folder
@@ -30,6 +31,20 @@ from audiosr_pipeline.writing import restore_folder
 Batch = dict[str, Tensor]
 LossOf = Callable[[Batch, torch.Generator], Tensor]
 logger = logging.getLogger(__name__)
+
+
+class TrainingData(Protocol):
+    """A stream of crops."""
+
+    @property
+    def used_recordings(self) -> Sequence[Recording]:
+        """What crops are drawn of."""
+
+    def __getitem__(self, index: int) -> Batch:
+        """Crop i of the stream, with `audio`, `index`, and in `num_skipped` how many files couldn't be read for it."""
+
+    def validation_batches(self, held_out: Sequence[Recording], batch_size: int) -> list[Batch]:
+        """Fixed crops as these, of other recordings, in batches."""
 
 
 def launch(settings: TrainingSettings) -> Accelerator:
@@ -52,10 +67,23 @@ def launch(settings: TrainingSettings) -> Accelerator:
     return accelerator
 
 
-def learning_rate_at(step: int, settings: TrainingSettings) -> float:
-    """Linear warm-up, then a cosine down to 2 % of the settings' learning rate."""
+def adamw(parameters: Sequence[nn.Parameter], learning_rate: float) -> torch.optim.Optimizer:
+    """The optimiser of all trainers that name no other."""
+    return torch.optim.AdamW(parameters, lr=learning_rate, betas=(0.9, 0.98), weight_decay=0.01)
+
+
+def learning_rate_at(step: int, settings: TrainingSettings, schedule: str = "cosine") -> float:
+    """Linear warm-up to the settings' learning rate; then it stays, or a cosine leads down to 2 % of it.
+
+    Args:
+        step: Number of the step, from 0.
+        settings: How to train.
+        schedule: "cosine" or "constant".
+    """
     if step < settings.warmup_steps:
         return settings.learning_rate * (step + 1) / settings.warmup_steps
+    if schedule == "constant":
+        return settings.learning_rate
     progress = (step - settings.warmup_steps) / max(1, settings.num_steps - settings.warmup_steps)
     return settings.learning_rate * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * min(1.0, progress))))
 
@@ -64,7 +92,7 @@ def train(
     accelerator: Accelerator,
     model: nn.Module,
     loss_of: LossOf,
-    crops: CropDataset,
+    crops: TrainingData,
     held_out: Sequence[Recording],
     settings: TrainingSettings,
     export: Callable[[Path], None],
@@ -72,6 +100,8 @@ def train(
     preview: Callable[[Batch], dict[str, Tensor]] | None = None,
     norm_inputs: Sequence[Tensor] = (),
     builds_on: Mapping[str, nn.Module] | None = None,
+    make_optimizer: Callable[[Sequence[nn.Parameter], float], torch.optim.Optimizer] = adamw,
+    schedule: str = "cosine",
 ) -> None:
     """Trains `model` and exports the moving average of its weights whenever the validation loss is the best so far.
 
@@ -100,6 +130,8 @@ def train(
             and exported: those that come with training are of other weights. Needed by a model that has such norms.
         builds_on: Trained networks, by name, whose output the model learns from. A run goes on with these alone, and
             what is exported says which they were.
+        make_optimizer: Makes the optimiser, of parameters and a learning rate.
+        schedule: How the learning rate goes on after the warm-up, see `learning_rate_at`.
 
     Raises:
         ValueError: If the run in `settings.output` has other settings, more steps or builds on other networks, no state
@@ -108,7 +140,19 @@ def train(
         OSError: If something can't be written.
     """
     with alone_in(Path(settings.output)) if accelerator.is_main_process else nullcontext():
-        run = _Run(accelerator, model, loss_of, settings, export, adversary, preview, norm_inputs, builds_on or {})
+        run = _Run(
+            accelerator,
+            model,
+            loss_of,
+            settings,
+            export,
+            adversary,
+            preview,
+            norm_inputs,
+            builds_on or {},
+            make_optimizer,
+            schedule,
+        )
         run.begin(crops, held_out)
         while run.step < settings.num_steps:
             run.advance()
@@ -131,6 +175,8 @@ class _Run:
         preview: Callable[[Batch], dict[str, Tensor]] | None,
         norm_inputs: Sequence[Tensor],
         builds_on: Mapping[str, nn.Module],
+        make_optimizer: Callable[[Sequence[nn.Parameter], float], torch.optim.Optimizer],
+        schedule: str,
     ):
         self.accelerator, self.device, self.output = accelerator, accelerator.device, Path(settings.output)
         self.model, self.loss_of, self.settings = model.to(self.device), loss_of, settings
@@ -138,9 +184,8 @@ class _Run:
         self.has_adversary = adversary is not None
         self.fingerprints = {name: fingerprint(network) for name, network in builds_on.items()}
         self.parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
-        self.optimizer = accelerator.prepare_optimizer(
-            torch.optim.AdamW(self.parameters, lr=settings.learning_rate, betas=(0.9, 0.98), weight_decay=0.01)
-        )
+        self.schedule = schedule
+        self.optimizer = accelerator.prepare_optimizer(make_optimizer(self.parameters, settings.learning_rate))
         self.optimizers = [self.optimizer]
         self.ema = EMAModel(self.parameters, decay=settings.ema_decay, use_ema_warmup=True, power=0.75)
         # What has a state, by its name in the checkpoint.
@@ -159,11 +204,11 @@ class _Run:
         self.losses: list[float] = []
         self.writer: Any = None
 
-    def begin(self, dataset: CropDataset, held_out: Sequence[Recording]) -> None:
+    def begin(self, dataset: TrainingData, held_out: Sequence[Recording]) -> None:
         """Goes to where an earlier run in the folder stopped, and opens what the steps need."""
         settings, accelerator = self.settings, self.accelerator
         self.held_out = _checksum(held_out)
-        self.recordings = _checksum([each for kind in dataset.kinds for each in dataset.recordings[kind]])
+        self.recordings = _checksum(dataset.used_recordings)
         self.bound = {name: value for name, value in asdict(settings).items() if name not in MAY_CHANGE}
         is_resumed = self._restore()
         if self.step > settings.num_steps:
@@ -182,9 +227,7 @@ class _Run:
                 prefetch_factor=4 if settings.num_workers else None,
             )
         )
-        self.validation = draw_validation_crops(
-            held_out, dataset.num_samples, share, seed=settings.seed, lowpassed=dataset.lowpassed
-        )
+        self.validation = dataset.validation_batches(held_out, share)
         if accelerator.is_main_process:
             _clear_up(self.output)
             with writing(self.output / SETTINGS) as temporary:
@@ -199,7 +242,7 @@ class _Run:
             self.best = math.inf
             logger.warning("%s is gone: the best loss counts anew.", self.output / "best")
         is_shown = accelerator.is_main_process
-        self.writer = _open_tensorboard(self.output, self.step) if is_shown else None
+        self.writer = open_tensorboard(self.output, self.step) if is_shown else None
         self.progress = tqdm(total=settings.num_steps, initial=self.step, mininterval=1, disable=not is_shown)
 
     def _restore(self) -> bool:
@@ -242,7 +285,7 @@ class _Run:
         """A step of the optimiser."""
         settings, accelerator = self.settings, self.accelerator
         for group in self.optimizer.param_groups:
-            group["lr"] = learning_rate_at(self.step, settings)
+            group["lr"] = learning_rate_at(self.step, settings, self.schedule)
         for each in self.optimizers:
             each.zero_grad()
         loss = torch.zeros((), device=self.device)
@@ -282,7 +325,7 @@ class _Run:
                     write_trained_with(temporary, self.fingerprints)
             if self.writer is not None and self.preview is not None:
                 with torch.no_grad():
-                    _show(self.writer, self.preview(send_to_device(self.validation[0], self.device)), self.step)
+                    show_previews(self.writer, self.preview(send_to_device(self.validation[0], self.device)), self.step)
         self.ema.restore(self.parameters)
         training_loss = sum(self.losses) / len(self.losses)
         self.losses.clear()
@@ -295,7 +338,9 @@ class _Run:
         if self.writer is not None:
             self.writer.add_scalar("loss/training", training_loss, self.step)
             self.writer.add_scalar("loss/validation", validation_loss, self.step)
-            self.writer.add_scalar("learning_rate", learning_rate_at(self.step - 1, self.settings), self.step)
+            self.writer.add_scalar(
+                "learning_rate", learning_rate_at(self.step - 1, self.settings, self.schedule), self.step
+            )
             self.writer.flush()
         self.progress.write(f"step {self.step}: training {training_loss:.4f}, validation {validation_loss:.4f}")
         # All of it, and before the state: a run that was killed in between writes the same again.
@@ -398,27 +443,3 @@ def _validation_loss(accelerator: Accelerator, loss_of: LossOf, batches: list[Ba
         total += torch.stack([size * loss, torch.full_like(loss, size)])
     total_loss, num_crops = accelerator.reduce(total, "sum").tolist()
     return total_loss / num_crops
-
-
-def _open_tensorboard(output: Path, step: int) -> Any:
-    """A writer that replaces what an earlier run wrote after `step`, or None."""
-    try:
-        from torch.utils.tensorboard import SummaryWriter
-    except ImportError:
-        logger.warning(
-            "no curves and previews for TensorBoard, which is missing: run pip install '.[train]' in the folder of "
-            "audiosr-pipeline's repository, or pip install tensorboard"
-        )
-        return None
-    return SummaryWriter(output / "tensorboard", purge_step=step + 1)
-
-
-def _show(writer: Any, previews: dict[str, Tensor], step: int) -> None:
-    """Writes waveforms as audio and mels as pictures, time to the right and pitch upwards."""
-    for name, tensor in previews.items():
-        tensor = tensor.float().cpu()
-        if tensor.dim() == 1:
-            writer.add_audio(name, tensor.clamp(-1, 1)[None], step, sample_rate=48_000)
-        else:
-            picture = (tensor - tensor.min()) / (tensor.max() - tensor.min()).clamp(min=1e-8)
-            writer.add_image(name, picture.mT.flip(0)[None], step)

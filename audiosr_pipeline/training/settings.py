@@ -10,6 +10,15 @@ FREE_LICENCES = r"(CC0|CC-BY|Public domain)(-\d+(\.\d+)*)?"
 PRECISIONS = ("no", "bf16", "fp16")
 # Side of the autoencoder's patches, in mel frames and bins.
 PATCH = 8
+# How the learning rate goes on after the warm-up.
+SCHEDULES = ("cosine", "constant")
+# Widths, strides, recurrent layers and channels of the noise level's embedding, by size and rate in Hz.
+DAG_NETWORKS = {
+    ("mini", 16_000): ((16, 48, 96, 128), (4, 4, 4, 4), 1, 64),
+    ("mini", 48_000): ((16, 48, 96, 128), (4, 4, 4, 5), 1, 64),
+    ("paper", 22_050): ((64, 128, 128, 256, 512), (2, 2, 3, 3, 5), 2, 256),
+    ("paper", 48_000): ((64, 128, 128, 256, 512), (2, 2, 4, 4, 5), 2, 256),
+}
 # What a resumed run may have otherwise. Only `num_steps` changes what it does: the learning rate falls until then.
 MAY_CHANGE = {"output", "num_steps", "validation_every", "accumulation_steps", "num_workers", "num_threads"}
 
@@ -34,7 +43,6 @@ class TrainingSettings:
     data: tuple[str, ...] = field(metadata={"help": "folders of audio files, and CSV manifests"})
     output: str = field(metadata={"help": "folder of the run; one that is there goes on where it stopped"})
     initial: str = setting("", "folder of trained weights to start from; none: from scratch")
-    official_width: int = setting(0, "width as published (UNet, autoencoder: 128; HiFi-GAN: 1536); 0: audiosr-mini's")
     licences: str = setting(FREE_LICENCES, "regular expression of the licences that a manifest's rows may have")
     num_steps: int = setting(10_000, "steps of the optimiser")
     batch_size: int = setting(8, "crops per step, over all processes")
@@ -44,9 +52,6 @@ class TrainingSettings:
     warmup_steps: int = setting(200, "steps in which the learning rate rises")
     ema_decay: float = setting(0.998, "of the moving average of the weights, which is what is exported")
     gradient_clip: float = setting(1.0, "largest norm of the gradient")
-    speech: float = setting(0.25, "share of speech among the crops")
-    music: float = setting(0.3, "share of music")
-    effects: float = setting(0.45, "share of effects, which a folder's files count as")
     validation_every: int = setting(250, "steps from one validation, export and checkpoint to the next")
     mixed_precision: str = setting("no", "bf16 or fp16, where the hardware has it")
     num_workers: int = setting(1, "processes that read audio, for each that trains")
@@ -62,9 +67,7 @@ class TrainingSettings:
                 raise ValueError(f"{name}={getattr(self, name)}; accepted are whole numbers from 1 on.")
         if not 1 <= self.crop_s * 48_000 < math.inf:
             raise ValueError(f"crop_s={self.crop_s}; accepted are seconds that hold a sample or more.")
-        for name in (*KINDS, "learning_rate"):
-            if not 0 <= getattr(self, name) < math.inf:
-                raise ValueError(f"{name}={getattr(self, name)}; accepted are numbers from 0 on.")
+        self._check_from_0("learning_rate")
         # A norm below 0 would turn the gradients round.
         if not self.gradient_clip > 0:
             raise ValueError(f"gradient_clip={self.gradient_clip}; accepted are numbers above 0, inf is no limit.")
@@ -84,6 +87,25 @@ class TrainingSettings:
         except re.error as error:
             raise ValueError(f'licences="{self.licences}"; accepted is a regular expression: {error}.') from error
 
+    def _check_from_0(self, *names: str) -> None:
+        for name in names:
+            if not 0 <= getattr(self, name) < math.inf:
+                raise ValueError(f"{name}={getattr(self, name)}; accepted are numbers from 0 on.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class CropSettings(TrainingSettings):
+    """What the trainers of audio super-resolution need, which learn from crops of any audio at 48 kHz."""
+
+    official_width: int = setting(0, "width as published (UNet, autoencoder: 128; HiFi-GAN: 1536); 0: audiosr-mini's")
+    speech: float = setting(0.25, "share of speech among the crops")
+    music: float = setting(0.3, "share of music")
+    effects: float = setting(0.45, "share of effects, which a folder's files count as")
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self._check_from_0(*KINDS)
+
     @property
     def kind_weights(self) -> dict[str, float]:
         """Share of each kind of audio among the crops."""
@@ -91,12 +113,12 @@ class TrainingSettings:
 
 
 def other_default(name: str, default: Any) -> Any:
-    """The field `name` of `TrainingSettings` with another default."""
-    return setting(default, TrainingSettings.__dataclass_fields__[name].metadata["help"])
+    """The field `name` of `CropSettings` with another default."""
+    return setting(default, CropSettings.__dataclass_fields__[name].metadata["help"])
 
 
 @dataclass(frozen=True, kw_only=True)
-class VAESettings(TrainingSettings):
+class VAESettings(CropSettings):
     """Settings of the autoencoder's training.
 
     LDM lets its discriminator begin late: so does a second run, from the first's result, with an `adversarial_weight`.
@@ -133,7 +155,7 @@ class VAESettings(TrainingSettings):
 
 
 @dataclass(frozen=True, kw_only=True)
-class LDMSettings(TrainingSettings):
+class LDMSettings(CropSettings):
     """Settings of the diffusion model's training."""
 
     presets: ClassVar = {
@@ -160,7 +182,7 @@ class LDMSettings(TrainingSettings):
 
 
 @dataclass(frozen=True, kw_only=True)
-class AdversarialSettings(TrainingSettings):
+class AdversarialSettings(CropSettings):
     """What the trainers of vocoders need for their discriminators."""
 
     adversarial_weight: float = setting(0.0, "weight of the adversarial loss; 0: no discriminators")
@@ -229,7 +251,7 @@ class StreamingSettings(AdversarialSettings):
 
 
 @dataclass(frozen=True, kw_only=True)
-class EnvelopeSettings(TrainingSettings):
+class EnvelopeSettings(CropSettings):
     """Settings of the envelope predictor's training."""
 
     presets: ClassVar = {"mini": {}}
@@ -248,6 +270,61 @@ class EnvelopeSettings(TrainingSettings):
             raise ValueError(
                 f"official_width={self.official_width}; this network was published by none: accepted is 0."
             )
+
+
+@dataclass(frozen=True, kw_only=True)
+class DAGSettings(TrainingSettings):
+    """Settings of DAG's training (arXiv:2210.14661, section 3).
+
+    The paper gives the optimiser, its rate, the batch and the steps. Crops, gains, the moving average and the clipped
+    gradient are this package's choice.
+    """
+
+    presets: ClassVar = {
+        "mini": {},
+        "mini-48k": {"sampling_rate": 48_000},
+        "paper": {
+            "size": "paper",
+            "sampling_rate": 48_000,
+            "crop_s": 4.0,
+            "num_steps": 2_000_000,
+            "learning_rate": 1e-4,
+            "schedule": "constant",
+            "warmup_steps": 0,
+            "ema_decay": 0.9999,
+        },
+        "paper-22k": {
+            "size": "paper",
+            "sampling_rate": 22_050,
+            "crop_s": 4.0,
+            "num_steps": 2_000_000,
+            "learning_rate": 1e-4,
+            "schedule": "constant",
+            "warmup_steps": 0,
+            "ema_decay": 0.9999,
+        },
+    }
+
+    output: str = other_default("output", "runs/dag")
+    labels: tuple[str, ...] = setting((), "labels to learn; none: all that the recordings have")
+    size: str = setting("mini", "widths of the network: mini, or paper for the published ones")
+    sampling_rate: int = setting(16_000, "of the audio, in Hz: 16000 or 48000 for mini, 22050 or 48000 for paper")
+    num_steps: int = other_default("num_steps", 3_000)
+    crop_s: float = other_default("crop_s", 1.0)
+    schedule: str = setting("cosine", f"how the learning rate goes on after the warm-up: {' or '.join(SCHEDULES)}")
+    label_dropout: float = setting(0.1, "share of the crops that get no label, for guidance")
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if (self.size, self.sampling_rate) not in DAG_NETWORKS:
+            accepted = ", ".join(f"{size} at {sampling_rate}" for size, sampling_rate in DAG_NETWORKS)
+            raise ValueError(f"size={self.size} at sampling_rate={self.sampling_rate}; accepted are {accepted}.")
+        if self.schedule not in SCHEDULES:
+            raise ValueError(f"schedule={self.schedule}; accepted are {', '.join(SCHEDULES)}.")
+        if not 0 <= self.label_dropout <= 1:
+            raise ValueError(f"label_dropout={self.label_dropout}; accepted are 0 to 1.")
+        if len(set(self.labels)) < len(self.labels):
+            raise ValueError(f"labels={' '.join(self.labels)}; each is to be given once.")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -25,7 +25,7 @@ from audiosr_pipeline.models.feature_extractor import MelFeatureExtractor
 from audiosr_pipeline.training.cliff import continue_band
 from audiosr_pipeline.training.dataset import crop_generators, find_recordings, training_crops
 from audiosr_pipeline.training.loop import Batch, launch, train
-from audiosr_pipeline.training.settings import TrainingSettings, other_default, setting
+from audiosr_pipeline.training.settings import CropSettings, other_default, setting
 from benchmarks.baselines.nu_wave import NUWave, sampling_scheduler, training_levels
 from benchmarks.baselines.nvsr import NVSRDNN, NVSRResUNet
 
@@ -39,7 +39,7 @@ NVSR_PAPER = {"num_steps": 500_000, "learning_rate": 5e-4, "batch_size": 24, "cr
 
 
 @dataclass(frozen=True, kw_only=True)
-class BaselineSettings(TrainingSettings):
+class BaselineSettings(CropSettings):
     """Settings of a baseline's training."""
 
     official_width: int = setting(0, WIDTH)
@@ -86,14 +86,14 @@ class NUWaveSettings(BaselineSettings):
     sampling_share: float = setting(1.0, "share of the crops whose noise is that of one of the eight steps of sampling")
 
 
-def build(network: type[ModelMixin], settings: TrainingSettings) -> ModelMixin:
+def build(network: type[ModelMixin], settings: CropSettings) -> ModelMixin:
     """The network that training begins with."""
     if settings.initial:
         return network.from_pretrained(settings.initial)
     return network(width=settings.official_width) if settings.official_width else network(**MINI[network])
 
 
-def train_mel_predictor(settings: TrainingSettings, network: type[ModelMixin]) -> None:
+def train_mel_predictor(settings: CropSettings, network: type[ModelMixin]) -> None:
     """Trains with the L1 distance of the log-mels; the truth's is continued to full band, as for AudioSR's diffusion.
 
     Raises:

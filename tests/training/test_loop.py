@@ -24,7 +24,7 @@ from audiosr_pipeline.training.dataset import Recording, find_recordings, traini
 from audiosr_pipeline.training.discriminators import Adversary, SpectrogramDiscriminator
 from audiosr_pipeline.training.loop import launch, learning_rate_at, train
 from audiosr_pipeline.training.saving import load_state
-from audiosr_pipeline.training.settings import MAY_CHANGE, TrainingSettings
+from audiosr_pipeline.training.settings import MAY_CHANGE, CropSettings
 
 
 class Scripted:
@@ -34,7 +34,7 @@ class Scripted:
     """
 
     def __init__(self, manifest: Path, output: Path, **settings):
-        self.settings = TrainingSettings(
+        self.settings = CropSettings(
             data=(str(manifest),),
             output=str(output),
             **{"batch_size": 2, "crop_s": 0.02, "warmup_steps": 2, "num_workers": 0, **settings},
@@ -95,7 +95,7 @@ def run_of(manifest, tmp_path):
 
 
 def test_learning_rate_rises_straight_and_falls_as_a_cosine_to_two_percent():
-    settings = TrainingSettings(output="", data=(), num_steps=1_100, warmup_steps=100, learning_rate=2.0)
+    settings = CropSettings(output="", data=(), num_steps=1_100, warmup_steps=100, learning_rate=2.0)
     assert [learning_rate_at(step, settings) for step in (0, 49, 99)] == pytest.approx([0.02, 1.0, 2.0])
     assert learning_rate_at(100, settings) == pytest.approx(2.0)
     assert learning_rate_at(600, settings) == pytest.approx(2.0 * (0.02 + 0.98 / 2))
@@ -103,7 +103,7 @@ def test_learning_rate_rises_straight_and_falls_as_a_cosine_to_two_percent():
 
 
 def test_learning_rate_without_warm_up():
-    settings = TrainingSettings(output="", data=(), num_steps=10, warmup_steps=0, learning_rate=1.0)
+    settings = CropSettings(output="", data=(), num_steps=10, warmup_steps=0, learning_rate=1.0)
     assert learning_rate_at(0, settings) == 1.0
 
 
@@ -317,7 +317,7 @@ def test_other_settings_do_not_go_on_with_a_run_and_are_named(run_of):
 
 
 def test_what_may_change_are_settings():
-    assert set(TrainingSettings.__dataclass_fields__) >= MAY_CHANGE
+    assert set(CropSettings.__dataclass_fields__) >= MAY_CHANGE
 
 
 @pytest.mark.parametrize(
@@ -346,7 +346,7 @@ def test_what_may_change_are_settings():
 )
 def test_settings_that_can_not_be_are_refused(changes, message):
     with pytest.raises(ValueError, match=message):
-        TrainingSettings(**{"data": ("x",), "output": "", **changes})
+        CropSettings(**{"data": ("x",), "output": "", **changes})
 
 
 def test_crops_that_can_not_be_shared_evenly_are_refused(run_of):
@@ -480,7 +480,7 @@ class Crops:
     def __init__(self, manifest: Path, output: Path, **settings):
         usual = {"batch_size": 4, "crop_s": 0.02, "warmup_steps": 2, "num_steps": 12, "validation_every": 4}
         usual |= {"learning_rate": 0.05, "num_workers": 2}
-        self.settings = TrainingSettings(data=(str(manifest),), output=str(output), **{**usual, **settings})
+        self.settings = CropSettings(data=(str(manifest),), output=str(output), **{**usual, **settings})
 
     def run(self) -> nn.Module:
         accelerator = launch(self.settings)

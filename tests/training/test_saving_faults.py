@@ -14,7 +14,7 @@ from audiosr_pipeline.training import loop
 from audiosr_pipeline.training.dataset import CropDataset, find_recordings, training_crops
 from audiosr_pipeline.training.loop import launch, train
 from audiosr_pipeline.training.saving import load_state
-from audiosr_pipeline.training.settings import TrainingSettings
+from audiosr_pipeline.training.settings import CropSettings
 from tests.faults import Operation, faulty_files, kill_at
 
 NUM_STEPS = 2
@@ -50,7 +50,7 @@ def run(manifest, tmp_path):
     recordings, held_out = (side[:2] for side in find_recordings([manifest]))
 
     def run(name: str) -> None:
-        settings = TrainingSettings(
+        settings = CropSettings(
             data=(str(manifest),),
             output=str(tmp_path / name / "run"),
             **{"num_steps": NUM_STEPS, "validation_every": 1, "batch_size": 2, "crop_s": 0.02, "num_workers": 0},

@@ -6,6 +6,7 @@ from typing import Any
 
 from audiosr_pipeline.training.settings import (
     AssemblySettings,
+    DAGSettings,
     EnvelopeSettings,
     LDMSettings,
     StreamingSettings,
@@ -20,6 +21,7 @@ PARTS: dict[str, tuple[type[Any], str]] = {
     "vocoder": (VocoderSettings, "train the vocoder"),
     "envelope": (EnvelopeSettings, "train the predictor of the spectral envelope above the cutoff"),
     "streaming": (StreamingSettings, "train the causal network of live and StreamingAudioSR"),
+    "dag": (DAGSettings, "train DAG, which generates audio of labels"),
     "assemble": (AssemblySettings, "put trained parts together into a model, as enhance --model takes it"),
 }
 
@@ -45,7 +47,7 @@ def add_part(parts: Any, name: str, settings: type[Any], description: str) -> No
             default=argparse.SUPPRESS,
             required=is_required,
             help=_help(field),
-            **({"nargs": "+"} if is_required else {"type": type(field.default)}),
+            **({"nargs": "+"} if is_required or field.default == () else {"type": type(field.default)}),
         )
 
 
@@ -53,5 +55,5 @@ def _help(field: Any) -> str:
     """What a setting's field says of itself, and its default."""
     text = field.metadata.get("help", "")
     if field.default is not dataclasses.MISSING:
-        text += f"; default: {field.default}" if field.default != "" else ""
+        text += f"; default: {field.default}" if field.default not in ("", ()) else ""
     return text.replace("%", "%%")
