@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from audiosr_pipeline.adapters import diffusers_pipelines, transformers_models
+from audiosr_pipeline.adapters import diffusers_pipelines, own_pipelines, transformers_models
 from audiosr_pipeline.adapters.adapter import Adapter, Call, classes_of
 from audiosr_pipeline.adapters.audiocraft import AudiocraftAdapter
 from audiosr_pipeline.adapters.function import FunctionAdapter
@@ -17,6 +17,7 @@ ADAPTERS: dict[tuple[str, str], type[Adapter]] = {
     (adapter.package, name): adapter
     for adapter in (
         *diffusers_pipelines.ADAPTERS,
+        *own_pipelines.ADAPTERS,
         *transformers_models.ADAPTERS,
         TextToAudioAdapter,
         AudiocraftAdapter,

@@ -469,6 +469,7 @@ def test_convert_writes_a_folder_that_loads(official_checkpoint, folder, capsys)
         "default_guidance_scale": 3.5,
         "default_eta": 1.0,
         "window_s": 10.24,
+        "unconditional_latent": -11.4981,
     }
     assert Path("out/pipeline.py").is_file() and not list(Path("out").rglob("*.bin"))
     pipe = AudioSRPipeline.from_pretrained("out")

@@ -11,11 +11,11 @@ from typing import Any, NoReturn
 from audiosr_pipeline import __version__
 from audiosr_pipeline.cli.arguments import UsageError
 from audiosr_pipeline.cli.messages import complain, expect_stdout, printable_messages, say_text, stdout_failed
-from audiosr_pipeline.cli.options import convert, enhance, evaluate, inspection, live, study, train
+from audiosr_pipeline.cli.options import convert, enhance, evaluate, generate, inspection, live, study, train
 from audiosr_pipeline.cli.signals import importing, signals_as_interrupt
 
 # In the order of --help.
-COMMANDS = (enhance, live, inspection, convert, evaluate, train, study)
+COMMANDS = (enhance, generate, live, inspection, convert, evaluate, train, study)
 
 
 class Parser(argparse.ArgumentParser):

@@ -90,8 +90,8 @@ class DAGModel(ModelMixin, ConfigMixin):
             for level in reversed(range(len(strides)))
         )
         self.conv_out = nn.Conv1d(widths[0], 1, 7, padding=3)
-        nn.init.zeros_(self.conv_out.weight)
-        nn.init.zeros_(self.conv_out.bias)
+        for parameter in self.conv_out.parameters():
+            nn.init.zeros_(parameter)
 
     def forward(self, sample: Tensor, sigma: Tensor, labels: Tensor) -> Tensor:
         """The noise in a sample, in units of its deviation.

@@ -8,6 +8,7 @@ import logging
 import math
 import re
 import zlib
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
@@ -158,7 +159,24 @@ def crop_generators(batch: dict[str, Tensor], seed: int) -> list[torch.Generator
     return [generator_for(seed, index) for index in batch["index"].tolist()]
 
 
-class CropDataset(Dataset):
+class TrainingData(Dataset, ABC):
+    """A stream of crops."""
+
+    @property
+    @abstractmethod
+    def used_recordings(self) -> Sequence[Recording]:
+        """What crops are drawn of."""
+
+    @abstractmethod
+    def __getitem__(self, index: int) -> dict[str, Tensor]:
+        """Crop i of the stream, with `audio`, `index`, and in `num_skipped` how many files couldn't be read for it."""
+
+    @abstractmethod
+    def validation_batches(self, held_out: Sequence[Recording], batch_size: int) -> list[dict[str, Tensor]]:
+        """Fixed crops as these, of other recordings, in batches."""
+
+
+class CropDataset(TrainingData):
     """Crops of recordings: the truth, and the same crop low-passed at a random cutoff.
 
     Item i depends on the seed and i alone; there is one for every i from 0 on. It is `{"audio": (num_samples,),

@@ -7,13 +7,14 @@ from pathlib import Path
 import numpy as np
 import torch
 from torch import Tensor
-from torch.utils.data import Dataset, default_collate
+from torch.utils.data import default_collate
 
 from audiosr_pipeline.audio_io import AudioFileError
 from audiosr_pipeline.training.dataset import (
     MAX_DRAWS,
     MAX_VALIDATION_CROPS,
     Recording,
+    TrainingData,
     find_recordings,
     gain_to,
     read_crop,
@@ -65,7 +66,7 @@ def find_labelled(
     return training, held_out
 
 
-class LabelledCrops(Dataset):
+class LabelledCrops(TrainingData):
     """Crops of recordings with labels; each label is drawn as often as any other.
 
     Item i depends on the seed and i alone; there is one for every i from 0 on. It is `{"audio": (num_samples,),

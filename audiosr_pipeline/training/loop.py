@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 from accelerate import Accelerator
@@ -20,7 +20,7 @@ from torch.optim.swa_utils import update_bn
 from torch.utils.data import DataLoader
 from tqdm import tqdm
 
-from audiosr_pipeline.training.dataset import Recording, generator_for
+from audiosr_pipeline.training.dataset import Recording, TrainingData, generator_for
 from audiosr_pipeline.training.discriminators import Adversary
 from audiosr_pipeline.training.parts import fingerprint, write_trained_with
 from audiosr_pipeline.training.previews import open_tensorboard, show_previews
@@ -31,20 +31,6 @@ from audiosr_pipeline.writing import restore_folder
 Batch = dict[str, Tensor]
 LossOf = Callable[[Batch, torch.Generator], Tensor]
 logger = logging.getLogger(__name__)
-
-
-class TrainingData(Protocol):
-    """A stream of crops."""
-
-    @property
-    def used_recordings(self) -> Sequence[Recording]:
-        """What crops are drawn of."""
-
-    def __getitem__(self, index: int) -> Batch:
-        """Crop i of the stream, with `audio`, `index`, and in `num_skipped` how many files couldn't be read for it."""
-
-    def validation_batches(self, held_out: Sequence[Recording], batch_size: int) -> list[Batch]:
-        """Fixed crops as these, of other recordings, in batches."""
 
 
 def launch(settings: TrainingSettings) -> Accelerator:

@@ -23,7 +23,7 @@ NUM_STEPS = 2
 @pytest.fixture(autouse=True)
 def without_tensorboard(monkeypatch):
     """Its files are for looking at, and nothing goes on from them; a thread of its own writes them."""
-    monkeypatch.setattr(loop, "_open_tensorboard", lambda output, step: None)
+    monkeypatch.setattr(loop, "open_tensorboard", lambda output, step: None)
 
 
 @pytest.fixture(autouse=True)
