@@ -34,7 +34,19 @@ class Quote:
     columns: Sequence[Source]
 
 
+PERCEPTUAL = ("ViSQOL", "Zimtohrli", "Envelope correlation")
 QUOTES = (
+    Quote(
+        "pages.md",
+        "| System | AudioSR's page 4 kHz: ViSQOL | Zimtohrli | correlation | AERO's 5.512 kHz: ViSQOL | Zimtohrli "
+        "| correlation | AP-BWE's 6 kHz: ViSQOL | Zimtohrli | correlation | NU-Wave 2's 8 kHz: ViSQOL | Zimtohrli "
+        "| correlation |",
+        [
+            (f"{page}'s page, {freq} kHz", name)
+            for page, freq in (("AudioSR", "4"), ("AERO", "5.512"), ("AP-BWE", "6"), ("NU-Wave 2", "8"))
+            for name in PERCEPTUAL
+        ],
+    ),
     Quote(
         "mini.md",
         "| System | LSD 4 kHz | LSD 8 kHz | LSD to the edge 4 kHz | LSD to the edge 8 kHz | Variance ratio 4 kHz "

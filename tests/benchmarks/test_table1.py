@@ -14,6 +14,7 @@ from scipy import signal
 
 from audiosr_pipeline.audio_io import write_audio
 from audiosr_pipeline.metrics import evaluate_pair, round_to_16_bit
+from benchmarks.baselines import systems
 from benchmarks.baselines.nvsr import NVSRDNN
 from benchmarks.baselines.systems import Unprocessed, outputs_in, outputs_of
 from benchmarks.data.entries import Entry
@@ -21,7 +22,7 @@ from benchmarks.data.find import find_entries
 from benchmarks.machine import shown
 from benchmarks.table1 import __main__ as table1
 from benchmarks.table1 import sheets
-from benchmarks.table1.competitors import FOLLOWING_NOISE, competitors
+from benchmarks.table1.competitors import DESCRIPTIONS, FOLLOWING_NOISE, competitors
 from benchmarks.table1.layout import LSD, OTHER_SCORES, Table, exact_below_edge, markdown
 from benchmarks.table1.measure import Competitor, Results, Row, content_of, key, measure, sample
 from tests.conftest import build_tiny_pipeline
@@ -203,6 +204,20 @@ def test_means_are_over_the_clips_and_differences_clip_by_clip():
     text = markdown(Results(rows), {"A": "one", "B": "other"}, "A", [], [])
     assert re.search(r"^\| B \| 1000.50 \[\S+, \S+\] n=19 \|$", text, re.MULTILINE)
     assert "| B | +0.50 [+0.50, +0.50] n=19 |" in text and "| A | - |" in text
+
+
+def test_every_system_is_described():
+    here = [each for each in vars(systems).values() if isinstance(each, type) and each.__module__ == systems.__name__]
+    abstract = (systems.ClipSystem, systems.ItemSystem)
+    callable_ones = [each for each in here if issubclass(each, abstract) and each not in abstract]
+    assert len(callable_ones) >= 6
+    assert not {each.__name__ for each in callable_ones} - {each.__name__ for each in DESCRIPTIONS}
+
+
+def test_perceptual_scores_are_of_demo_pages_alone(recordings):
+    arguments = ["--data", f"music={recordings}"]
+    assert len(table1.entries_of(table1.parse(arguments)[1])) == 6
+    assert table1.entries_of(table1.parse([*arguments, "--perceptual"])[1]) == []
 
 
 def test_perceptual_scores_are_taken_and_shown_if_they_are_asked_for(recordings, tmp_path, monkeypatch):
