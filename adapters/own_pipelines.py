@@ -4,16 +4,14 @@ from typing import Any
 
 from typing_extensions import override
 
+from audiosr_pipeline.adapters.adapter import Call
 from audiosr_pipeline.adapters.diffusers_pipelines import DiffusersAdapter
 
 
 class OwnAdapter(DiffusersAdapter):
-    """`(batch, num_samples)` at the pipeline's rate, which its output tells too."""
+    """`(batch, num_samples)`, and the rate beside it."""
 
     package = "audiosr_pipeline"
-    classes = ("DAGPipeline",)
-    rates = ("sampling_rate",)
-    own_rates = ("sampling_rate",)
 
     @override
     def with_audio(self, output: Any, audio: Any, sampling_rate: int) -> Any:
@@ -22,4 +20,22 @@ class OwnAdapter(DiffusersAdapter):
         return (new[0], sampling_rate, *new[2:]) if isinstance(output, tuple) else new
 
 
-ADAPTERS = (OwnAdapter,)
+class DAGAdapter(OwnAdapter):
+    """At the pipeline's rate."""
+
+    classes = ("DAGPipeline",)
+    rates = ("sampling_rate",)
+    own_rates = ("sampling_rate",)
+
+
+class SRCgAudioAdapter(OwnAdapter):
+    """At the rate that a call asks for."""
+
+    classes = ("SRCgAudioPipeline",)
+
+    @override
+    def own_rate(self, call: Call) -> int | None:
+        return call.arguments.get("sampling_rate", 48_000)
+
+
+ADAPTERS = (DAGAdapter, SRCgAudioAdapter)

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from audiosr_pipeline.pipelines.audiosr import AudioSRPipeline
     from audiosr_pipeline.pipelines.dag import DAGPipeline
     from audiosr_pipeline.pipelines.outputs import AudioSRPipelineOutput, AudioSRReport
+    from audiosr_pipeline.pipelines.src_gaudio import SRCgAudioPipeline
     from audiosr_pipeline.streaming import StreamingAudioSR
 
 __all__ = [
@@ -20,6 +21,7 @@ __all__ = [
     "AudioSRPipelineOutput",
     "AudioSRReport",
     "DAGPipeline",
+    "SRCgAudioPipeline",
     "StreamingAudioSR",
     "__version__",
 ]
@@ -29,6 +31,7 @@ MODULES = {
     "AudioSRPipelineOutput": "audiosr_pipeline.pipelines.outputs",
     "AudioSRReport": "audiosr_pipeline.pipelines.outputs",
     "DAGPipeline": "audiosr_pipeline.pipelines.dag",
+    "SRCgAudioPipeline": "audiosr_pipeline.pipelines.src_gaudio",
     "StreamingAudioSR": "audiosr_pipeline.streaming",
 }
 

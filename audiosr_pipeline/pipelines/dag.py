@@ -16,10 +16,9 @@ from audiosr_pipeline.pipelines.checks import check_num_inference_steps, check_n
 from audiosr_pipeline.pipelines.generators import generators_per_clip
 from audiosr_pipeline.pipelines.inputs import load_clips
 from audiosr_pipeline.pipelines.loading import LoadablePipeline
-from audiosr_pipeline.pipelines.outputs import GeneratedAudioOutput
+from audiosr_pipeline.pipelines.outputs import GENERATED_OUTPUT_TYPES, GeneratedAudioOutput
 from audiosr_pipeline.pipelines.turns import CallState, in_turn
 
-OUTPUT_TYPES = ("np", "pt")
 CALLBACK_TENSOR_INPUTS = ["latents"]
 
 
@@ -99,8 +98,8 @@ class DAGPipeline(CallState, LoadablePipeline):
         names = getattr(callback_on_step_end, "tensor_inputs", callback_on_step_end_tensor_inputs)
         names = CALLBACK_TENSOR_INPUTS if names is None else names
         check_callback(callback_on_step_end, names, CALLBACK_TENSOR_INPUTS)
-        if output_type not in OUTPUT_TYPES:
-            raise ValueError(f"output_type={output_type!r}; accepted are {', '.join(OUTPUT_TYPES)}.")
+        if output_type not in GENERATED_OUTPUT_TYPES:
+            raise ValueError(f"output_type={output_type!r}; accepted are {', '.join(GENERATED_OUTPUT_TYPES)}.")
         recordings = None if audio is None else self._recordings(audio, sampling_rate, len(numbers))
         if recordings is None:
             shortest = 1 / self.sampling_rate

@@ -35,7 +35,7 @@ OWN_CLASSES = (MelFeatureExtractor, ISTFTVocoder, EnvelopePredictor, DAGModel, L
 LOADABLE_CLASSES.update({part.__module__: {} for part in OWN_CLASSES})
 
 # The pipelines of the package.
-PIPELINES = {"AudioSRPipeline", "DAGPipeline"}
+PIPELINES = {"AudioSRPipeline", "DAGPipeline", "SRCgAudioPipeline"}
 # What the fine-tuned models of the package share.
 BASE = "audiosr-mini"
 # What only unreleased versions had.

@@ -11,6 +11,9 @@ from audiosr_pipeline.pipelines.inputs import Clip
 
 Audios = np.ndarray | torch.Tensor | list[np.ndarray] | list[torch.Tensor]
 
+# What the pipelines that generate audio return it as.
+GENERATED_OUTPUT_TYPES = ("np", "pt")
+
 
 @dataclass(frozen=True)
 class AudioSRReport:

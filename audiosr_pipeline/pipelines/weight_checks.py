@@ -149,7 +149,14 @@ def _problems(network: nn.Module, found: Tensors) -> list[str]:
         patterns: Any = getattr(network, f"_keys_to_ignore_on_load_{kind}", None)
         return any(re.search(pattern, name) for pattern in patterns or ())
 
-    missing = [f"{name} is missing" for name in needed if name not in found and not is_ignored(name, "missing")]
+    # Tensors that are tied, as a T5's embeddings, are saved once.
+    pointers = {name: tensor.data_ptr() for name, tensor in needed.items() if not tensor.is_meta and tensor.numel()}
+    loaded = {pointer for name, pointer in pointers.items() if name in found}
+    missing = [
+        f"{name} is missing"
+        for name in needed
+        if name not in found and pointers.get(name) not in loaded and not is_ignored(name, "missing")
+    ]
     unknown = [f"{name} is unknown" for name in found if name not in needed and not is_ignored(name, "unexpected")]
     return missing + _other_shapes(network, found) + unknown
 
