@@ -3,6 +3,8 @@
 import numpy as np
 from scipy import fft, signal
 
+from audiosr_pipeline.dsp.rounding import STEP_16_BITS, rounding_power
+
 # In samples at 48 kHz: the window's lobe is 100 Hz wide, and twice each axis is a whole number of bins of 25 Hz.
 WINDOW_S, HOP_S, BIN_HZ = 0.04, 0.02, 25.0
 GROUP_FRAMES = 8
@@ -49,8 +51,8 @@ def find_images(audio: np.ndarray, sampling_rate: int = 48_000, edge: float | No
         for channel, energy in zip(audio, energies, strict=True)
         if energy > energies.max() * 10 ** (-QUIET_CHANNEL_DB / 10)
     ]
-    rounding_power = (2.0**-15) ** 2 / 12 * (signal.get_window("hann", n_window) ** 2).sum()
-    has_content = [_has_content(spectra, rounding_power) for spectra in groups]
+    noise_power = rounding_power(STEP_16_BITS, n_window)
+    has_content = [_has_content(spectra, noise_power) for spectra in groups]
     highest = sampling_rate / 2 if edge is None else edge
     for old_rate in OLD_RATES:
         if old_rate / 2 < HIGHEST_AXIS * highest and all(
@@ -70,11 +72,11 @@ def _groups(channel: np.ndarray, n_window: int, hop_length: int, group_samples: 
     return fft.rfft(frames, axis=-1)
 
 
-def _has_content(spectra: np.ndarray, rounding_power: float) -> np.ndarray:
+def _has_content(spectra: np.ndarray, noise_power: float) -> np.ndarray:
     """Which bins have content: above the noise of 16-bit rounding, and within 90 dB of the peak."""
     power = (np.abs(spectra) ** 2).mean((0, 1))
     threshold = power.max() * 10 ** (-DYNAMIC_RANGE_DB / 10)
-    rounding_threshold = rounding_power * 10 ** (ABOVE_ROUNDING_DB / 10)
+    rounding_threshold = noise_power * 10 ** (ABOVE_ROUNDING_DB / 10)
     return power > (max(threshold, rounding_threshold) if power.max() > rounding_threshold else threshold)
 
 

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pyloudnorm
 
-from audiosr_pipeline.metrics.sample_format import LEAST_SIGNIFICANT_BIT
+from audiosr_pipeline.dsp.rounding import STEP_16_BITS
 
 # ITU-R BS.1770 measures blocks of 0.4 s, in up to five channels.
 SHORTEST_S = 0.4
@@ -52,5 +52,5 @@ def peak_change_db(estimate: np.ndarray, reference: np.ndarray) -> float:
     >>> round(peak_change_db(np.full((1, 10), 0.25), np.full((1, 10), 0.5)), 2)
     -6.02
     """
-    peak, expected = (max(float(np.abs(audio).max()), LEAST_SIGNIFICANT_BIT) for audio in (estimate, reference))
+    peak, expected = (max(float(np.abs(audio).max()), STEP_16_BITS) for audio in (estimate, reference))
     return 20 * math.log10(peak / expected)

@@ -2,8 +2,9 @@
 
 import numpy as np
 
-LEAST_SIGNIFICANT_BIT = 2.0**-15
-ROUNDING_NOISE_POWER = LEAST_SIGNIFICANT_BIT**2 / 12
+from audiosr_pipeline.dsp.rounding import STEP_16_BITS
+
+ROUNDING_NOISE_POWER = STEP_16_BITS**2 / 12
 
 
 def round_to_16_bit(audio: np.ndarray) -> np.ndarray:
@@ -19,4 +20,4 @@ def round_to_16_bit(audio: np.ndarray) -> np.ndarray:
     Returns:
         Waveforms of the same shape and dtype.
     """
-    return np.round(audio / LEAST_SIGNIFICANT_BIT) * LEAST_SIGNIFICANT_BIT
+    return np.round(audio / STEP_16_BITS) * STEP_16_BITS
