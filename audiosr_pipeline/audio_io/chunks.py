@@ -164,8 +164,9 @@ def find_samples(file: Window, size: int) -> Samples | None:
         if tail == "unknown":
             is_known, said = False, length - family.preamble if length > family.preamble else None
     if is_known:
-        # libsndfile takes what follows for samples of W64, and a second chunk of WAV's in place of the first.
-        end = start + length if family is not AIFF and length < available else None
+        # libsndfile takes what follows for samples of W64, and a second chunk of WAV's in place of the first. In CAF
+        # FFmpeg needs the lengths of packets, which may follow.
+        end = start + length if family not in (AIFF, CAF) and length < available else None
         promised, found = (max(0, num_bytes - family.preamble) for num_bytes in (length, min(length, available)))
         return Samples(promised, found, {}, is_mpeg, problem, end=end, said_bytes=said)
     end = None

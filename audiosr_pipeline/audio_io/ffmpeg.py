@@ -70,6 +70,14 @@ SUBTYPES = {
     "pcm_s8": "PCM_S8",
     "pcm_u8": "PCM_U8",
 }
+PLANAR_DTYPES = {
+    "u8p": np.uint8,
+    "s16p": np.int16,
+    "s32p": np.int32,
+    "s64p": np.int64,
+    "fltp": np.float32,
+    "dblp": np.float64,
+}
 # Decoders that give back the samples that were coded.
 LOSSLESS = ("alac", "ape", "flac", "mlp", "pcm", "tak", "truehd", "tta", "wavpack", "wmalossless")
 
@@ -246,6 +254,7 @@ class FFmpegSource:
             elif context.name == "flac":
                 # A frame whose check sum is wrong is an error.
                 context.options = {"err_detect": "crccheck+explode"}
+            _leave_out_order(context)
             yield container, stream
 
     def _first_frames(self, container: Any, stream: Any) -> Iterator[Any]:
@@ -383,6 +392,17 @@ def _can_be_decoded(stream: Any) -> bool:
     return stream.codec_context is not None and stream.codec_context.codec.name in DECODERS.split(",")
 
 
+def _leave_out_order(context: Any) -> None:
+    """Has a decoder know the number of channels alone, if a file says what each one is in an order of its own.
+
+    PyAV frees the list of such channels twice, of each frame: the process then ends, or worse.
+    """
+    # Once, because the list is freed with this object; the setter then puts something else in its place.
+    layout = context.layout
+    if " channels (" in layout.name:
+        context.layout = f"{layout.nb_channels} channels"
+
+
 def _choose(tracks: Any) -> Any:
     """The track to read: those that can be decoded come first, of these the ones marked as default."""
     order = sorted(tracks, key=lambda track: (not _can_be_decoded(track), not track.disposition & Disposition.default))
@@ -397,9 +417,13 @@ def _is_tag(packet: Any) -> bool:
 
 def _as_float(frame: Any) -> np.ndarray:
     """Samples of a frame, `(channels, num_samples)`, float32."""
-    samples = frame.to_ndarray()
-    if not frame.format.is_planar:
-        samples = samples.reshape(-1, len(frame.layout.channels)).T
+    channels = len(frame.layout.channels)
+    if frame.format.is_planar:
+        # Of eight channels PyAV counts more planes than there are, and `to_ndarray` reads what isn't the process's.
+        dtype = PLANAR_DTYPES[frame.format.name]
+        samples = np.stack([np.frombuffer(plane, dtype, frame.samples) for plane in frame.planes[:channels]])
+    else:
+        samples = frame.to_ndarray().reshape(-1, channels).T
     if samples.dtype == np.uint8:
         return (samples.astype(np.float32) - 128) / 128
     if samples.dtype.kind == "i":

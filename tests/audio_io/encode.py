@@ -25,14 +25,13 @@ def encode(
     container: str | None = None,
     container_options: dict[str, str] | None = None,
     has_video: bool = False,
+    layout: str | None = None,
     **options: str,
 ) -> None:
     """Writes audio `(channels, num_samples)`, with or without a moving picture beside it."""
-    channels = len(audio)
+    layout = layout or ("mono" if len(audio) == 1 else "stereo")
     with av.open(str(path), "w", format=container, container_options=container_options or {}) as file:
-        stream = file.add_stream(
-            codec, rate=sampling_rate, layout="mono" if channels == 1 else "stereo", options=options
-        )
+        stream = file.add_stream(codec, rate=sampling_rate, layout=layout, options=options)
         offered = [audio_format.name for audio_format in av.codec.Codec(codec, "w").audio_formats]
         sample_format = next(name for name in SAMPLE_FORMATS if name in offered)
         stream.codec_context.format = sample_format
@@ -45,8 +44,9 @@ def encode(
             file.mux(picture.encode(None))
         resampler = av.AudioResampler(format=sample_format, layout=stream.layout, rate=sampling_rate)
         for start in range(0, audio.shape[1], 4_096):
-            block = np.ascontiguousarray(audio[:, start : start + 4_096])
-            frame = av.AudioFrame.from_ndarray(block, format="fltp", layout=stream.layout.name)
+            # Side by side, because of eight channels PyAV counts more planes than there are.
+            block = audio[:, start : start + 4_096].T.reshape(1, -1)
+            frame = av.AudioFrame.from_ndarray(block, format="flt", layout=layout)
             frame.sample_rate, frame.pts, frame.time_base = sampling_rate, start, Fraction(1, sampling_rate)
             for converted in resampler.resample(frame):
                 file.mux(stream.encode(converted))

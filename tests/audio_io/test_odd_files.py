@@ -17,7 +17,9 @@ from audiosr_pipeline.audio_io import (
     read_segment,
     write_audio,
 )
-from tests.audio_io.encode import sweep
+from audiosr_pipeline.audio_io.ffmpeg import FFmpegSource
+from audiosr_pipeline.audio_io.window import Window
+from tests.audio_io.encode import encode, sweep
 
 
 @pytest.mark.parametrize(("audio_format", "subtype"), [("CAF", "PCM_16"), ("W64", "PCM_16"), ("W64", "FLOAT")])
@@ -225,3 +227,37 @@ def test_two_files_one_behind_the_other_are_no_file(tmp_path, audio_format):
 )
 def test_bytes_of_files_look_like_files_damaged_or_not(head):
     assert looks_like_file(head) and not looks_like_file(b"\0\0" + head)
+
+
+def test_eight_channels_of_coded_sound_are_read(tmp_path):
+    """PyAV's arrays of eight planes read memory that isn't the process's, which ends it."""
+    path = tmp_path / "a.m4a"
+    audio = sweep(48_000, 48_000, 8)
+    encode(path, audio, 48_000, "aac", b="640k", layout="7.1")
+    read = read_audio(path)[0]
+    assert read.shape == audio.shape
+    # The channel of low frequencies keeps little of it.
+    assert (np.sqrt((np.delete(read, 3, axis=0) ** 2).mean(axis=1)) > 0.25).all()
+
+
+def test_channels_in_an_order_of_their_own_are_read(tmp_path):
+    """PyAV frees the list of them twice, which ends the process at once or a little later."""
+    path = tmp_path / "a.caf"
+    audio = sweep(20_000, 48_000, 8) * np.linspace(1, 0.3, 8, dtype=np.float32)[:, None]
+    encode(path, audio, 48_000, "pcm_s16le", layout="7.1")
+    with open(path, "rb") as file:
+        for _ in range(20):
+            source = FFmpegSource(path, Window(file, 0, path.stat().st_size))
+            assert source.channels == 8
+            # A step of 16 bits.
+            assert np.abs(np.concatenate(list(source.blocks()), axis=1) - audio).max() < 2**-15
+
+
+def test_a_stretch_of_ogg_is_the_files_own(tmp_path):
+    """libsndfile's seeks in FFmpeg's Vorbis come out some samples late."""
+    path = tmp_path / "a.ogg"
+    audio = sweep(300_077, 48_000)
+    encode(path, audio, 48_000, "vorbis", strict="-2")
+    whole = read_audio(path)[0]
+    for start in range(0, whole.shape[1] - 1_000, 20_011):
+        assert np.array_equal(read_segment(path, start / 48_000, 1_000 / 48_000)[0], whole[:, start : start + 1_000])
