@@ -56,8 +56,8 @@ class SndfileSource:
         file, found = self._file, 0
         if start >= file.frames:
             return
-        # A seek, even to the start, is trouble for a file with damage there. In Ogg it may come out elsewhere: of FFmpeg's
-        # Vorbis, and where packets go on in the next page.
+        # A seek, even to the start, is trouble for a file with damage there. In Ogg it may come out elsewhere, as
+        # in FFmpeg's Vorbis, and where packets go on in the next page.
         if start and file.seekable() and file.format != "OGG":
             found = file.seek(start)
         while found < file.frames:

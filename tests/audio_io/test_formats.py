@@ -30,7 +30,7 @@ ROWS = [
     ("a.opus", "libopus", "opus", {}, 48_000, NUM_SAMPLES, 0, "OPUS"),
     ("a.webm", "libopus", "webm", {}, 48_000, NUM_SAMPLES, 0, "OPUS"),
     ("alac.caf", "alac", "caf", {}, 44_100, NUM_SAMPLES, 0, "PCM_16"),
-    ("mp3.caf", "mp3", "caf", {}, 44_100, 88 * 1152, 1105, "MPEG_LAYER_III"),
+    ("mp3.caf", "mp3", "caf", {}, 44_100, NUM_SAMPLES, 0, "MPEG_LAYER_III"),
     ("opus.mp4", "libopus", "mp4", {}, 48_000, NUM_SAMPLES, 0, "OPUS"),
     ("aac.mkv", "aac", "matroska", {}, 44_100, 98 * 1024, 0, "AAC"),
     ("flac.mka", "flac", "matroska", {}, 44_100, NUM_SAMPLES, 0, "PCM_16"),
