@@ -70,14 +70,7 @@ SUBTYPES = {
     "pcm_s8": "PCM_S8",
     "pcm_u8": "PCM_U8",
 }
-PLANAR_DTYPES = {
-    "u8p": np.uint8,
-    "s16p": np.int16,
-    "s32p": np.int32,
-    "s64p": np.int64,
-    "fltp": np.float32,
-    "dblp": np.float64,
-}
+PLANAR_DTYPES = {"u8p": "u1", "s16p": "i2", "s32p": "i4", "s64p": "i8", "fltp": "f4", "dblp": "f8"}
 # Decoders that give back the samples that were coded.
 LOSSLESS = ("alac", "ape", "flac", "mlp", "pcm", "tak", "truehd", "tta", "wavpack", "wmalossless")
 
