@@ -137,9 +137,10 @@ class FunctionAdapter(Adapter):
         if not isinstance(output, Iterator):
             return output
         items = exhausted(output)
-        # Dicts are whole clips, as those of transformers' pipelines.
+        # Dicts are whole clips, as those of transformers' pipelines, but for those of edge-tts.
         if items and all(isinstance(item, Mapping) for item in items):
-            return items
+            pieces = [item["data"] for item in items if _is_piece_of_file(item)]
+            return Chunks(pieces) if pieces else items
         chunks = Chunks(items)
         chunks.are_wanted = call.method == "stream"
         return chunks
@@ -291,6 +292,11 @@ def parted(chunks: Chunks, audio: np.ndarray, sampling_rate: int, own_rate: int 
         new.append(tuple(piece if item is own else item for item in chunk) if is_beside else piece)
         begin = end
     return new
+
+
+def _is_piece_of_file(item: Mapping) -> bool:
+    """Whether it is `{"type": "audio", "data": bytes}`; edge-tts yields dicts of other types between, without bytes."""
+    return item.get("type") == "audio" and isinstance(item.get("data"), (bytes, bytearray))
 
 
 def _is_file(chunks: Chunks) -> bool:

@@ -1,6 +1,7 @@
 """The models of transformers that make audio."""
 
 import math
+import warnings
 from typing import Any
 
 from torch import nn
@@ -22,6 +23,18 @@ class MusicgenAdapter(TransformersAdapter):
     classes = ("MusicgenForConditionalGeneration", "MusicgenMelodyForConditionalGeneration")
     rates = ("config.audio_encoder.sampling_rate",)
     attribute = "sequences"
+
+    @override
+    def check_call(self, call: Call) -> None:
+        super().check_call(call)
+        mask = call.arguments.get("padding_mask")
+        if mask is not None and not (mask != 0).all():
+            warnings.warn(
+                "the audio prompts are padded, and the processor's batch_decode cuts that by a mask at the generator's "
+                f"rate. Pass it one at 48 kHz: torch.nn.functional.interpolate(padding_mask[:, None].float(), "
+                f"scale_factor=48_000 / {self.rate(call)})[:, 0].",
+                stacklevel=4,
+            )
 
 
 class BarkAdapter(TransformersAdapter):

@@ -30,7 +30,7 @@ from audiosr_pipeline.pipelines.checks import (
 from audiosr_pipeline.pipelines.clip_run import ClipRun, groups_of_equal_length
 from audiosr_pipeline.pipelines.envelope_prediction import expected_mel
 from audiosr_pipeline.pipelines.generators import copy_generator, generators_per_clip, seeds_of
-from audiosr_pipeline.pipelines.inputs import Clip, load_clips
+from audiosr_pipeline.pipelines.inputs import Clip, load_clips, warned
 from audiosr_pipeline.pipelines.latent_grid import LatentGrid
 from audiosr_pipeline.pipelines.loading import LoadableAudioSR
 from audiosr_pipeline.pipelines.outputs import AudioSRPipelineOutput, in_form
@@ -223,7 +223,7 @@ class AudioSRPipeline(CallState, LoadableAudioSR):
         >>> out = pipe("speech.wav", generator=torch.Generator().manual_seed(0))
         """
         # 1. Inputs
-        clips = load_clips(audio, sampling_rate)
+        clips = warned(load_clips(audio, sampling_rate))
         check_scheduler(self.scheduler, self._trained_alphas_cumprod)
         settings = CallSettings.of(
             self.config,

@@ -3,6 +3,7 @@
 import copy
 import inspect
 import tempfile
+from array import ArrayType
 from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from dataclasses import dataclass
 from numbers import Real
@@ -11,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from audiosr_pipeline.audio_io import AudioFileError, looks_like_file, read_audio
-from audiosr_pipeline.pipelines.rates import RATE_NAMES, USUAL_RATES, agreed_rate, plain_number
+from audiosr_pipeline.pipelines.rates import RATE_NAMES, USUAL_RATES, agreed_rate, is_rate, plain_number
 from audiosr_pipeline.pipelines.tensors import is_tensor
 
 # transformers and datasets say `audio` and `array`, ComfyUI and torchaudio's users `waveform`, Coqui's XTTS `wav`,
@@ -36,6 +37,7 @@ class Form:
         is_clip: Whether two axes of `audio` are channels and samples.
         rewrap: Makes the same form of other audio and its rate in Hz; where that can't be, as of bytes, transformers'
             dict.
+        lengths: In samples, of each clip of a batch that is padded to the longest; None if they aren't told.
     """
 
     audio: Any
@@ -43,6 +45,7 @@ class Form:
     has_rate: bool
     is_clip: bool
     rewrap: Callable[[Any, int], Any] = lambda audio, sampling_rate: {"audio": audio, "sampling_rate": sampling_rate}
+    lengths: list[int] | None = None
 
 
 def unwrap(value: Any, sampling_rate: Any, name: str, is_clip: bool = False) -> Form | None:
@@ -61,6 +64,11 @@ def unwrap(value: Any, sampling_rate: Any, name: str, is_clip: bool = False) -> 
         return _in_dict(value, sampling_rate, name)
     if isinstance(value, tuple) and sum(map(is_number, value[:2])) == 1 and all(map(_is_beside_audio, value[2:])):
         return _in_pair(value, sampling_rate, name, is_clip)
+    # Of Python itself: bytes are those of a file.
+    if isinstance(value, memoryview) and value.format in ("B", "b", "c"):
+        value = value.tobytes()
+    elif isinstance(value, (ArrayType, memoryview)):
+        return Form(np.asarray(value), sampling_rate, False, is_clip, lambda audio, rate: audio)
     if (encoded := _bytes_in_array(value)) is not None:
         value = encoded
     if isinstance(value, (bytes, bytearray)) or hasattr(value, "read"):
@@ -81,7 +89,7 @@ def unwrap(value: Any, sampling_rate: Any, name: str, is_clip: bool = False) -> 
 def _in_dict(value: Mapping, sampling_rate: Any, name: str) -> Form:
     """Audio and rate under keys that libraries use, or an encoded file's bytes or path; a row of a dataset too."""
     audio_keys = [key for key in AUDIO_KEYS if key in value]
-    rate_keys = [key for key in RATE_NAMES if key in value]
+    rate_keys = [key for key in (*RATE_NAMES, "rate") if key in value and is_rate(key, value[key])]
     if not audio_keys and ("bytes" in value or "path" in value):
         encoded = value.get("bytes") if value.get("bytes") is not None else value.get("path")
         if encoded is None:
@@ -124,18 +132,19 @@ def _in_dict(value: Mapping, sampling_rate: Any, name: str) -> Form:
         return copied
 
     rate = agreed_rate(own_rate, sampling_rate, name)
-    return Form(value[audio_key], rate, own_rate is not None, not _is_batch(value, value[audio_key]), rewrap_dict)
+    lengths = _lengths_of(value, value[audio_key])
+    is_batch = lengths is not None or any(cls.__name__ == "ModelOutput" for cls in type(value).__mro__)
+    return Form(value[audio_key], rate, own_rate is not None, not is_batch, rewrap_dict, lengths)
 
 
-def _is_batch(value: Mapping, audio: Any) -> bool:
-    """Whether two axes of the audio in a dict are clips and samples: in transformers' outputs, and beside lengths."""
-    if any(cls.__name__ == "ModelOutput" for cls in type(value).__mro__):
-        return True
+def _lengths_of(beside: Mapping, audio: Any) -> list[int] | None:
+    """The lengths in samples of the clips of a batch, from what is beside it: the longest is as long as the batch."""
     shape = tuple(getattr(audio, "shape", ()))
-    all_counts = [counts for key in value if (counts := counts_of(key, value[key])) is not None]
-    return len(shape) == 2 and any(
-        counts.shape == shape[:1] and counts.max(initial=0) == shape[1] for counts in all_counts
-    )
+    for name in beside if len(shape) in (2, 3) else ():
+        counts = counts_of(name, beside[name])
+        if counts is not None and counts.shape == shape[:1] and counts.max(initial=0) == shape[-1]:
+            return counts.tolist()
+    return None
 
 
 def counts_of(name: Any, value: Any) -> np.ndarray | None:
@@ -255,8 +264,9 @@ def _in_file(value: Any, sampling_rate: Any, name: str) -> Form:
 
 def _in_object(value: Any, attribute: str, sampling_rate: Any, name: str) -> Form:
     """Audio in the attribute of an object, and its rate if that is a number beside it."""
-    rate_names = [key for key in RATE_NAMES if is_number(getattr(value, key, None))]
-    own_rates = {key: getattr(value, key) for key in rate_names}
+    told = {key: getattr(value, key, None) for key in (*RATE_NAMES, "rate")}
+    rate_names = [key for key, held in told.items() if is_number(held) and is_rate(key, held)]
+    own_rates = {key: told[key] for key in rate_names}
     if len(set(own_rates.values())) > 1:
         raise ValueError(f"{name} is a {type(value).__name__} with several rates, {own_rates}: keep one, in Hz.")
     own_rate = next(iter(own_rates.values()), None)
@@ -277,8 +287,8 @@ def _in_object(value: Any, attribute: str, sampling_rate: Any, name: str) -> For
     if attribute == "samples" and isinstance(audio, (list, tuple)) and all(map(is_number, audio)):
         audio = np.asarray(audio, np.float32)
     # `.audios` may be a batch of mono clips, as diffusers has it.
-    is_clip = attribute != "audios" and not _is_batch(getattr(value, "__dict__", {}), audio)
-    return Form(audio, rate, own_rate is not None, is_clip, rewrap)
+    lengths = _lengths_of(getattr(value, "__dict__", {}), audio)
+    return Form(audio, rate, own_rate is not None, attribute != "audios" and lengths is None, rewrap, lengths)
 
 
 def _in_other_arrays(value: Any, sampling_rate: Any, name: str) -> Form | None:

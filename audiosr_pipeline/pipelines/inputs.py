@@ -46,7 +46,8 @@ def load_clips(audio: Any, sampling_rate: int | None) -> list[Clip]:
     """Turns whatever a generator hands over into clips (forms: see `FORMS`).
 
     Integers are scaled to [-1, 1] by their type's range, of either byte order. An axis order is never guessed. Floats
-    are taken as they are; whose peak is above 32, a warning says so, as they may be integers.
+    are taken as they are; where their peak is above 32, a note says so, as they may be integers. Clips of a batch that
+    came with their lengths are cut to them.
 
     Args:
         audio: The audio.
@@ -60,8 +61,9 @@ def load_clips(audio: Any, sampling_rate: int | None) -> list[Clip]:
             infinite or above 1e12.
     """
     is_clip = has_rate = False
+    lengths = None
     while (form := unwrap(audio, sampling_rate, "audio", is_clip)) is not None:
-        audio, sampling_rate = form.audio, form.sampling_rate
+        audio, sampling_rate, lengths = form.audio, form.sampling_rate, form.lengths or lengths
         is_clip, has_rate = is_clip or form.is_clip, has_rate or form.has_rate
     if isinstance(audio, (str, Path)):
         return [_load_clip(audio, sampling_rate, "audio", True)]
@@ -81,7 +83,18 @@ def load_clips(audio: Any, sampling_rate: int | None) -> list[Clip]:
             f"audio has shape {array.shape}, read as (batch, num_samples): {array.shape[0]} clips of {array.shape[1]} "
             "samples. If the last axis is channels, transpose it to (channels, num_samples) and pass it in a list."
         )
+    if lengths is not None and len(lengths) == len(array) and max(lengths) <= array.shape[-1]:
+        # Of which nothing is said to be there, all is padding, and stays.
+        array = [item[..., : length or None] for item, length in zip(array, lengths, strict=True)]
     return [_load_clip(item, sampling_rate, f"audio[{index}]", has_rate) for index, item in enumerate(array)]
+
+
+def warned(clips: list[Clip]) -> list[Clip]:
+    """The clips as they are; a warning for each note on them."""
+    for index, clip in enumerate(clips):
+        for note in clip.notes:
+            warnings.warn(f"audio[{index}]: {note}.", stacklevel=4)
+    return clips
 
 
 def _load_clip(item: Any, sampling_rate: int | None, name: str, has_rate: bool) -> Clip:
@@ -120,7 +133,6 @@ def _load_clip(item: Any, sampling_rate: int | None, name: str, has_rate: bool) 
             f"the input's peak is {peak:.6g}, where floats have 1 as full scale: if they are integers, pass them as "
             "int16 or int32, or divide by 32768 or 2147483648"
         )
-        warnings.warn(f"{name}: {notes[0]}.", stacklevel=2)
     return Clip(array.astype(np.float32, copy=False), sampling_rate, is_flat, tuple(notes), has_rate)
 
 

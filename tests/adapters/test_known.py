@@ -2,12 +2,13 @@
 
 import pytest
 import torch
-from transformers import TextToAudioPipeline
+from transformers import EncodecFeatureExtractor, MusicgenProcessor, TextToAudioPipeline
 
 from audiosr_pipeline.adapters import with_super_resolution
 from audiosr_pipeline.adapters.find import find_adapter
-from tests.adapters.tiny import build_t5_tokenizer, build_vits
+from tests.adapters.tiny import build_musicgen, build_t5_tokenizer, build_vits
 from tests.adapters.tiny_speech import build_dia, build_seamless, build_vibevoice
+from tests.signals import noise
 
 
 @pytest.mark.parametrize(("build", "method"), [(build_vits, "forward"), (build_seamless, "generate")])
@@ -65,3 +66,20 @@ def test_lengths_are_known_of_derived_models_behind_a_pipeline(tiny_pipeline):
     pipe = TextToAudioPipeline(model, tokenizer=build_t5_tokenizer())
     out = with_super_resolution(pipe, tiny_pipeline)(["rain on a tin roof", "wind"], batch_size=2)
     assert len(out[0]["audio"]) != len(out[1]["audio"])
+
+
+def test_padded_audio_prompts_are_cut_by_a_mask_at_the_new_rate(tiny_pipeline):
+    processor = MusicgenProcessor(
+        EncodecFeatureExtractor(sampling_rate=32_000, padding_side="left"), build_t5_tokenizer()
+    )
+    prompts = [noise(length / 32_000, 32_000)[0] for length in (1_920, 960)]
+    inputs = processor(audio=prompts, sampling_rate=32_000, text=["a", "b"], padding=True, return_tensors="pt")
+    model, mask, settings = build_musicgen(), inputs["padding_mask"], {"do_sample": False, "max_new_tokens": 40}
+    own = processor.batch_decode(model.generate(**inputs, **settings), padding_mask=mask)
+    wrapped = with_super_resolution(model, tiny_pipeline)
+    with pytest.warns(UserWarning, match=r"cuts that by a mask at .* scale_factor=48_000 / 32000\)\[:, 0\]"):
+        audio = wrapped.generate(**inputs, **settings)
+    # As the warning says.
+    mask = torch.nn.functional.interpolate(mask[:, None].float(), scale_factor=48_000 / 32_000)[:, 0]
+    new = processor.batch_decode(audio, padding_mask=mask)
+    assert [clip.shape[-1] for clip in new] == [clip.shape[-1] * 3 // 2 for clip in own]

@@ -244,6 +244,28 @@ def test_files_that_are_sent_one_by_one_are_joined(kind, tiny_pipeline):
     assert out["sampling_rate"] == 48_000 and out["audio"].shape == (19_200,)
 
 
+def test_pieces_of_a_file_in_dicts_are_one_file(tiny_pipeline):
+    """As edge-tts yields them, between dicts that say when each word begins."""
+    whole = encoded("MP3")
+
+    def stream():
+        for start in range(0, len(whole), 700):
+            yield {"type": "audio", "data": whole[start : start + 700]}
+            yield {"type": "WordBoundary", "offset": 0, "duration": 100, "text": "rain"}
+
+    out = with_super_resolution(stream, tiny_pipeline)()
+    assert out["sampling_rate"] == 48_000 and out["audio"].shape == (9_600,)
+
+
+@pytest.mark.parametrize("output", [AUDIO[0], iter([AUDIO[0], AUDIO[0]])], ids=["at once", "in chunks"])
+def test_floats_that_may_be_integers_are_said_to_be_once(output, tiny_pipeline):
+    scale = 8_000 / np.abs(AUDIO).max()
+    loud = output * scale if isinstance(output, np.ndarray) else (chunk * scale for chunk in output)
+    with pytest.warns(UserWarning, match="peak is 8000") as warnings:
+        with_super_resolution(lambda: loud, tiny_pipeline, sampling_rate=16_000)()
+    assert len([warning for warning in warnings if "peak is" in str(warning.message)]) == 1
+
+
 def test_bare_samples_in_pieces_are_refused_with_the_remedy(tiny_pipeline):
     pieces = [(AUDIO[0] * 32_767).astype(np.int16).tobytes()] * 2
     with pytest.raises(ValueError, match=r"of bare samples, pass an array: np.frombuffer\(audio, np.int16\)") as error:

@@ -2,6 +2,7 @@
 a generator alike."""
 
 import io
+from array import array
 from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import NamedTuple
@@ -134,6 +135,27 @@ FORMS = {
     "chunks of Piper": ([SimpleNamespace(audio_float_array=MONO, sample_rate=16_000)], None, [MONO]),
     "samples of sherpa-onnx": (SimpleNamespace(samples=MONO.tolist(), sample_rate=16_000), None, [MONO]),
     "a list of floats": (MONO.tolist(), 16_000, [MONO]),
+    "Python's array of floats": (array("f", MONO), 16_000, [MONO]),
+    "Python's array of 16-bit integers": (array("h", PCM[0]), 16_000, [PCM[0] / np.float32(32_768)]),
+    "a view of floats": (memoryview(MONO), 16_000, [MONO]),
+    "a view of a file's bytes": (memoryview(encoded()), None, [STEREO]),
+    "a dict with rate": ({"audio": MONO, "rate": 16_000}, None, [MONO]),
+    "a dict with rate, which is a speed": ({"audio": MONO, "rate": 1.2, "sampling_rate": 16_000}, None, [MONO]),
+    "a batch and its lengths": (
+        {"waveform": STEREO, "lengths": [1_600, 700], "sampling_rate": 16_000},
+        None,
+        [STEREO[0], STEREO[1, :700]],
+    ),
+    "a batch of which one clip is nothing but padding": (
+        {"waveform": torch.from_numpy(STEREO), "lengths": torch.tensor([1_600, 0])},
+        16_000,
+        [*STEREO],
+    ),
+    "an object with a batch and its lengths": (
+        SimpleNamespace(audio=STEREO[:, None], audio_lengths=np.array([700, 1_600]), rate=16_000),
+        None,
+        [STEREO[:1, :700], STEREO[1:]],
+    ),
     "a list of numpy's floats": (list(MONO), 16_000, [MONO]),
     "a list of floats and its rate": ((MONO.tolist(), 16_000), None, [MONO]),
     "lists of floats": ([MONO.tolist(), MONO[:700].tolist()], 16_000, [MONO, MONO[:700]]),
@@ -191,6 +213,10 @@ REFUSED = {
     ),
     "nothing": ({"bytes": None, "path": None}, "whose bytes and path are both None"),
     "bare samples": (PCM.tobytes(), r"audio, a bytes of 6400 bytes, .*np.frombuffer\(audio, np.int16\)"),
+    "a view of bare samples": (memoryview(PCM.tobytes()), r"audio, a bytes of 6400 bytes, .*np.frombuffer"),
+    "bytes with a sign": (PCM.astype(np.int8), "dtype int8; accepted are floats, int16, int32 and uint8"),
+    "integers without a sign": (PCM.astype(np.uint16), "dtype uint16; accepted are floats, int16, int32 and uint8"),
+    "another rate than passed, as rate": ({"audio": MONO, "rate": 24_000}, "24000 Hz, but sampling_rate=16000 was"),
     "a file of text": (io.StringIO("rain"), "a StringIO that reads as str"),
     "a generator": ((piece for piece in [MONO]), r"gives its audio later. Pass list\(audio\) if it gives clips"),
 }

@@ -10,7 +10,7 @@ import soundfile
 import torch
 from diffusers.pipelines.pipeline_utils import AudioPipelineOutput
 
-from audiosr_pipeline.pipelines.inputs import load_clips
+from audiosr_pipeline.pipelines.inputs import load_clips, warned
 from audiosr_pipeline.pipelines.rates import in_short
 from tests.pipelines.stubs import seeded
 from tests.signals import noise
@@ -155,8 +155,9 @@ def test_tensors_of_any_layout_are_read():
 
 
 def test_floats_that_may_be_integers_are_taken_as_they_are_with_a_warning():
+    quiet, loud = load_clips([MONO, 8_000 * MONO / np.abs(MONO).max()], 16_000)
     with pytest.warns(UserWarning, match=r"audio\[1\]: the input's peak is 8000, where floats .* divide by 32768"):
-        quiet, loud = load_clips([MONO, 8_000 * MONO / np.abs(MONO).max()], 16_000)
+        warned([quiet, loud])
     assert quiet.notes == () and np.abs(loud.audio).max() == pytest.approx(8_000)
     assert len(loud.notes) == 1 and "peak is 8000" in loud.notes[0]
 
