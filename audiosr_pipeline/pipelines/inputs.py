@@ -83,10 +83,11 @@ def load_clips(audio: Any, sampling_rate: int | None) -> list[Clip]:
             f"audio has shape {array.shape}, read as (batch, num_samples): {array.shape[0]} clips of {array.shape[1]} "
             "samples. If the last axis is channels, transpose it to (channels, num_samples) and pass it in a list."
         )
+    items = list(array)
     if lengths is not None and len(lengths) == len(array) and max(lengths) <= array.shape[-1]:
         # Of which nothing is said to be there, all is padding, and stays.
-        array = [item[..., : length or None] for item, length in zip(array, lengths, strict=True)]
-    return [_load_clip(item, sampling_rate, f"audio[{index}]", has_rate) for index, item in enumerate(array)]
+        items = [item[..., : length or None] for item, length in zip(items, lengths, strict=True)]
+    return [_load_clip(item, sampling_rate, f"audio[{index}]", has_rate) for index, item in enumerate(items)]
 
 
 def warned(clips: list[Clip]) -> list[Clip]:

@@ -21,8 +21,8 @@ RATE_NAMES = (
 def is_rate(name: str, value: Any) -> bool:
     """Whether what is kept under a name is a sampling rate; of `rate`, which may be a speed, the number must fit."""
     number = plain_number(value)
-    is_possible = isinstance(number, Real) and LOWEST_RATE <= number <= HIGHEST_RATE
-    return name in RATE_NAMES or (name == "rate" and is_possible)
+    is_number = isinstance(number, Real)
+    return name in RATE_NAMES or (name == "rate" and is_number and LOWEST_RATE <= number <= HIGHEST_RATE)
 
 
 def agreed_rate(own_rate: Any, sampling_rate: Any, name: str) -> Any:
