@@ -4,3 +4,6 @@
 LENGTH_TOLERANCE = 100
 TABLES = ("scores.csv", "summary.csv", "differences.csv", "skipped.csv")
 FIGURES = ("scores.png", "pairs.png")
+# Of `evaluate --sets`.
+SETS_TABLE = "sets.csv"
+SET_EMBEDDINGS = ("mel", "classifier")

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import sysconfig
 import venv
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,18 +24,18 @@ ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_
 KEPT_MEMORY = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": str(1 << 34)}
 
 
-def make_environment(folder: Path) -> Path:
-    """Makes the environment, unless there is one, and returns its interpreter."""
+def make_environment(folder: Path, packages: Sequence[str] = PACKAGES) -> Path:
+    """Makes the environment with these packages, unless there is one, and returns its interpreter."""
     python = folder.absolute() / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
     installed = folder / "installed"
     if not installed.exists():
         venv.create(folder, with_pip=False, clear=True)
         program = "import sysconfig; print(sysconfig.get_path('purelib'))"
-        packages = subprocess.run([python, "-c", program], stdout=subprocess.PIPE, text=True, check=True).stdout.strip()
-        (Path(packages) / "parent.pth").write_text(sysconfig.get_path("purelib"))
+        own = subprocess.run([python, "-c", program], stdout=subprocess.PIPE, text=True, check=True).stdout.strip()
+        (Path(own) / "parent.pth").write_text(sysconfig.get_path("purelib"))
         pip = [sys.executable, "-m", "pip", "--python", str(python)]
-        subprocess.run([*pip, "install", "--quiet", "--no-deps", *PACKAGES], check=True)
-        installed.write_text("\n".join(PACKAGES))
+        subprocess.run([*pip, "install", "--quiet", "--no-deps", *packages], check=True)
+        installed.write_text("\n".join(packages))
     return python
 
 

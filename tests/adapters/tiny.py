@@ -1,5 +1,7 @@
 """Real generators made tiny: their own classes, random weights, nothing downloaded, built in a second each."""
 
+from pathlib import Path
+
 import numpy as np
 import torch
 from diffusers import (
@@ -78,16 +80,8 @@ def build_audioldm() -> AudioLDMPipeline:
     )
 
 
-def build_audioldm2(enable_fusion: bool = False) -> AudioLDM2Pipeline:
-    torch.manual_seed(0)
-    unet = AudioLDM2UNet2DConditionModel(
-        **UNET_SIZES,
-        down_block_types=("DownBlock2D", "CrossAttnDownBlock2D"),
-        up_block_types=("CrossAttnUpBlock2D", "UpBlock2D"),
-        # The first pair takes the states of GPT-2, the second those of T5.
-        cross_attention_dim=[[None, 16, None, 32]] * 2,
-    )
-    clap = ClapModel(
+def _clap(enable_fusion: bool = False) -> ClapModel:
+    return ClapModel(
         ClapConfig(
             text_config={**TEXT_SIZES, "projection_dim": 16},
             # An input of 64 x 64 frames and bins, which the feature extractor below gives.
@@ -108,6 +102,30 @@ def build_audioldm2(enable_fusion: bool = False) -> AudioLDM2Pipeline:
             projection_dim=16,
         )
     )
+
+
+def _clap_extractor() -> ClapFeatureExtractor:
+    return ClapFeatureExtractor(feature_size=64, hop_length=480, max_length_s=10, truncation="rand_trunc")
+
+
+def save_clap(folder: Path) -> str:
+    """A tiny CLAP with what it needs for audio and texts; what `from_pretrained` takes."""
+    torch.manual_seed(0)
+    for part in (_clap(), _clap_extractor(), _roberta_tokenizer()):
+        part.save_pretrained(folder)
+    return str(folder)
+
+
+def build_audioldm2(enable_fusion: bool = False) -> AudioLDM2Pipeline:
+    torch.manual_seed(0)
+    unet = AudioLDM2UNet2DConditionModel(
+        **UNET_SIZES,
+        down_block_types=("DownBlock2D", "CrossAttnDownBlock2D"),
+        up_block_types=("CrossAttnUpBlock2D", "UpBlock2D"),
+        # The first pair takes the states of GPT-2, the second those of T5.
+        cross_attention_dim=[[None, 16, None, 32]] * 2,
+    )
+    clap = _clap(enable_fusion)
     language_model = GPT2LMHeadModel(
         GPT2Config(vocab_size=100, n_embd=16, n_layer=1, n_head=2, n_positions=64, n_ctx=64, max_new_tokens=4)
     )
@@ -123,9 +141,7 @@ def build_audioldm2(enable_fusion: bool = False) -> AudioLDM2Pipeline:
             language_model=language_model,
             tokenizer=_roberta_tokenizer(),
             tokenizer_2=build_t5_tokenizer(),
-            feature_extractor=ClapFeatureExtractor(
-                feature_size=64, hop_length=480, max_length_s=10, truncation="rand_trunc"
-            ),
+            feature_extractor=_clap_extractor(),
             unet=unet,
             scheduler=DDIMScheduler(),
             vocoder=tiny_vocoder(),

@@ -101,3 +101,27 @@ def test_evaluate_names_what_it_skips(capsys):
     assert lines(err) == ["audiosr-pipeline: b: made/b.wav: is empty (0 bytes)"]
     assert run("evaluate", "--reference", "nix", "--estimate", "made") == 1
     assert "nix" in capsys.readouterr().err
+
+
+def test_evaluate_compares_sets(capsys):
+    for name in ("true/a.wav", "true/b.wav", "made/c.wav", "made/d.wav"):
+        make_wav(name, sampling_rate=48_000)
+    command = ["evaluate", "--sets", "true", "made", "--embedding", "mel", "--output", "out"]
+    assert run(*command) == 0
+    out = capsys.readouterr().out
+    assert "FD[mel-0-8k-48k, n=2]" in out and "FD[mel-8-24k-48k, n=2]" in out
+    assert files("out") == ["sets.csv"]
+    assert "is there already: --overwrite replaces it" in bad_usage(capsys, *command)
+    make_wav("made/e.wav", sampling_rate=48_000)
+    assert run(*command, "--overwrite") == 1
+    assert "true holds 2 clips and made 3; accepted are equal numbers" in capsys.readouterr().err
+    assert run(*command, "--overwrite", "--embedding", "vggish") == 1
+    assert "'vggish'; accepted are mel, classifier, clap=FOLDER and ast=FOLDER" in capsys.readouterr().err
+
+
+def test_options_of_pairs_and_of_sets_are_not_mixed(capsys):
+    sets, pairs = ["evaluate", "--sets", "a", "b"], ["evaluate", "--reference", "a", "--estimate", "b"]
+    assert "--as-read doesn't go with --sets" in bad_usage(capsys, *sets, "--as-read")
+    assert "--reference doesn't go with --sets" in bad_usage(capsys, *sets, "--reference", "a")
+    assert "--embedding doesn't go with pairs, but with --sets" in bad_usage(capsys, *pairs, "--embedding", "mel")
+    assert "--reference DIR and --estimate DIR, or --sets REF GEN" in bad_usage(capsys, *pairs[:3])
