@@ -8,7 +8,7 @@ import numpy as np
 from tqdm import tqdm
 
 from audiosr_pipeline.audio_io import AUDIO_SUFFIXES, audio_files, audio_format, passed_over, read_audio
-from audiosr_pipeline.csv_files import number_text, write_csv
+from audiosr_pipeline.csv_files import number_text, read_csv, write_csv
 from audiosr_pipeline.dsp.resample import resample
 from audiosr_pipeline.evaluation_settings import LENGTH_TOLERANCE, TABLES
 from audiosr_pipeline.metrics.bootstrap import Mean, bootstrap_means
@@ -291,6 +291,28 @@ def named_files(folder: Path | str) -> dict[str, Path]:
     if not files:
         raise ValueError(f"{folder} holds no audio files; accepted: {', '.join(AUDIO_SUFFIXES)}.")
     return files
+
+
+def read_named_captions(path: Path | str) -> dict[str, str]:
+    """The captions of a CSV file with the columns `name`, a clip's path without suffix, and `caption`.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If it lacks a column, or a name comes twice or has no caption.
+    """
+    if not Path(path).is_file():
+        raise FileNotFoundError(f"{path} is not a file; captions are a CSV file with columns name and caption.")
+    captions: dict[str, str] = {}
+    try:
+        _, rows = read_csv(path, ["name", "caption"])
+        for number, row in rows:
+            name, caption = row.get("name", ""), row.get("caption", "").strip()
+            if name in captions or not caption:
+                raise ValueError(f"line {number}: {name!r} {'comes twice' if name in captions else 'has no caption'}")
+            captions[name] = caption
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}.") from error
+    return captions
 
 
 def read_at_48_khz(path: Path) -> np.ndarray:

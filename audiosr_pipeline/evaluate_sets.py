@@ -8,7 +8,7 @@ import numpy as np
 from tqdm import tqdm
 
 from audiosr_pipeline.audio_io import passed_over, read_audio
-from audiosr_pipeline.csv_files import number_text, read_csv, write_csv
+from audiosr_pipeline.csv_files import number_text, write_csv
 from audiosr_pipeline.dsp.resample import resample
 from audiosr_pipeline.evaluate import named_files
 from audiosr_pipeline.evaluation_settings import SETS_TABLE
@@ -112,28 +112,6 @@ def load_embeddings(choices: Sequence[str]) -> list[Embedding]:
         else:
             raise ValueError(f"the embedding {choice!r}; accepted are mel, classifier, clap=FOLDER and ast=FOLDER.")
     return embeddings
-
-
-def read_named_captions(path: Path | str) -> dict[str, str]:
-    """The captions of a CSV file with the columns `name`, a clip's path without suffix, and `caption`.
-
-    Raises:
-        FileNotFoundError: If there is no such file.
-        ValueError: If it lacks a column, or a name comes twice or has no caption.
-    """
-    if not Path(path).is_file():
-        raise FileNotFoundError(f"{path} is not a file; captions are a CSV file with columns name and caption.")
-    captions: dict[str, str] = {}
-    try:
-        _, rows = read_csv(path, ["name", "caption"])
-        for number, row in rows:
-            name, caption = row.get("name", ""), row.get("caption", "").strip()
-            if name in captions or not caption:
-                raise ValueError(f"line {number}: {name!r} {'comes twice' if name in captions else 'has no caption'}")
-            captions[name] = caption
-    except ValueError as error:
-        raise ValueError(f"{path}: {error}.") from error
-    return captions
 
 
 def evaluate_sets(

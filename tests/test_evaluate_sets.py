@@ -9,10 +9,10 @@ import pytest
 import torch
 
 from audiosr_pipeline.audio_io import write_audio
+from audiosr_pipeline.evaluate import read_named_captions
 from audiosr_pipeline.evaluate_sets import (
     evaluate_sets,
     load_embeddings,
-    read_named_captions,
     sets_summary,
     write_sets_table,
 )

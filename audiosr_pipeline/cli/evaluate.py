@@ -7,7 +7,7 @@ from pathlib import Path
 from audiosr_pipeline.cli.arguments import UsageError
 from audiosr_pipeline.cli.messages import complain, one_line, say_text
 from audiosr_pipeline.cli.signals import importing
-from audiosr_pipeline.evaluate import Evaluation, evaluate, summary, write_tables
+from audiosr_pipeline.evaluate import Evaluation, evaluate, read_named_captions, summary, write_tables
 from audiosr_pipeline.evaluation_figure import save_figures
 from audiosr_pipeline.evaluation_settings import FIGURES, LENGTH_TOLERANCE, SET_EMBEDDINGS, SETS_TABLE, TABLES
 from audiosr_pipeline.printable import printable
@@ -66,7 +66,6 @@ def run_sets(arguments: argparse.Namespace) -> int:
         from audiosr_pipeline.evaluate_sets import (
             evaluate_sets,
             load_embeddings,
-            read_named_captions,
             sets_summary,
             write_sets_table,
         )
