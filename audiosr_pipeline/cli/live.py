@@ -36,7 +36,7 @@ def run(arguments: argparse.Namespace) -> int:
     torch.set_num_threads(1)
     try:
         stream = StreamingAudioSR(arguments.model, form.sampling_rate, form.channels, arguments.cutoff_freq)
-    except (ValueError, OSError) as error:
+    except (ValueError, OSError, ImportError) as error:
         raise UsageError(one_line(error)) from error
     out = form.at(stream.sampling_rate)
     num_clipped = num_read = 0

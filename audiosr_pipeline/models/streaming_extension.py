@@ -209,7 +209,7 @@ class StreamingExtension(ModelMixin, ConfigMixin):
         """
         window = self.window / self.window.square().sum().sqrt()
         frames = audio.float().unfold(-1, self.config.n_fft, self.config.hop_length)
-        return torch.fft.rfft(frames * window, dim=-1)
+        return self.forward_transform(frames * window)
 
     def inverse_stft(self, spectrum: Tensor) -> Tensor:
         """Waveforms `(batch, (num_frames + 1) * hop_length)` of spectra `(batch, num_frames, num_bins)`.
@@ -219,7 +219,7 @@ class StreamingExtension(ModelMixin, ConfigMixin):
         """
         hop_length = self.config.hop_length
         scale = self.window.square().sum().sqrt()
-        frames = torch.fft.irfft(spectrum, n=self.config.n_fft, dim=-1)[..., -2 * hop_length :]
+        frames = self.inverse_transform(spectrum)[..., -2 * hop_length :]
         first, second = (frames * (self.synthesis_window * scale)).split(hop_length, dim=-1)
         padded = nn.functional.pad(first, (0, 0, 0, 1)) + nn.functional.pad(second, (0, 0, 1, 0))
         return padded.flatten(1)
@@ -227,8 +227,16 @@ class StreamingExtension(ModelMixin, ConfigMixin):
     @torch.no_grad()
     def excitation(self, low: Tensor) -> Tensor:
         """A spectrum of about unit power from 0 to 24 kHz that moves with the input's, shaped as `low`."""
-        flat = torch.fft.irfft(self._flatten(low), n=self.config.n_fft, dim=-1)
-        return self._flatten(torch.fft.rfft(flat.abs(), dim=-1))
+        flat = self.inverse_transform(self._flatten(low))
+        return self._flatten(self.forward_transform(flat.abs()))
+
+    def forward_transform(self, frames: Tensor) -> Tensor:
+        """DFT `(..., num_bins)`, complex, of real frames `(..., n_fft)`."""
+        return torch.fft.rfft(frames, dim=-1)
+
+    def inverse_transform(self, spectrum: Tensor) -> Tensor:
+        """Real frames `(..., n_fft)` of their DFT `(..., num_bins)`."""
+        return torch.fft.irfft(spectrum, n=self.config.n_fft, dim=-1)
 
     def _flatten(self, spectrum: Tensor) -> Tensor:
         """Divides each bin by its neighbourhood's level."""

@@ -8,24 +8,22 @@ from types import TracebackType
 from typing import Any
 
 import numpy as np
-import torch
 
 from audiosr_pipeline.models.stft import white_noise
-from audiosr_pipeline.models.streaming_extension import CutoffBands, StreamingExtension
+from audiosr_pipeline.models.streaming_extension import StreamingExtension
 from audiosr_pipeline.pipelines.checks import check_number
 from audiosr_pipeline.pipelines.forms import unwrap
 from audiosr_pipeline.pipelines.rates import check_rate
 from audiosr_pipeline.streaming.band_edge import BandEdgeFinder
 from audiosr_pipeline.streaming.block import read_block
-from audiosr_pipeline.streaming.channels import rotate, rotation
-from audiosr_pipeline.streaming.loading import load_extension
+from audiosr_pipeline.streaming.channels import ComponentFinder, rotate
+from audiosr_pipeline.streaming.export import STEP_FRAMES
+from audiosr_pipeline.streaming.network import load_network
 from audiosr_pipeline.streaming.report import StreamReport
 from audiosr_pipeline.streaming.resampler import CUTOFF, StreamingResampler
+from audiosr_pipeline.streaming.splice import Splice
 
 HIGHEST_RATE = 48_000
-# Frames of a step: audio is always made in steps of one length, so it doesn't depend on how the stream was cut. A step
-# takes about as long whatever its length: two frames would be 20 ms earlier, and cost two and a half times as much.
-STEP_FRAMES = 6
 # The band edge is kept within what networks are trained for; from the upper on nothing is made.
 LOWEST_EDGE, HIGHEST_EDGE = 2_000.0, 20_000.0
 
@@ -41,14 +39,16 @@ class StreamingAudioSR:
     Channels that are coherent are turned into components, so that what was in the middle stays in the middle.
 
     Args:
-        model: A `StreamingExtension`, a folder that holds one, or the name of one that ships with the package.
+        model: A `StreamingExtension`, a folder that holds one, the name of one that ships with the package, or the ONNX
+            file that `export_onnx` made of one, which onnxruntime runs.
         sampling_rate: Rate of the input in Hz, 4000 to 48000.
         channels: 1 or 2.
         cutoff_freq: Where the input's content ends in Hz; None: it is found in the first second and looked for again.
 
     Raises:
         ValueError: If an argument isn't accepted.
-        OSError: If there is no model in the folder.
+        OSError: If there is no model in the folder, or no such file.
+        ImportError: If the model is an ONNX file and onnxruntime is missing.
 
     >>> with StreamingAudioSR("audiosr-mini-streaming", sampling_rate=16_000) as stream:
     ...     for block in blocks:
@@ -75,8 +75,8 @@ class StreamingAudioSR:
             accepted = f"{LOWEST_EDGE:.0f} to {highest:.0f} Hz"
             check_number("cutoff_freq", cutoff_freq, lambda value: LOWEST_EDGE <= value <= highest, accepted)
         self.channels = channels
-        self.model = load_extension(model)
-        config = self.model.config
+        self._network = load_network(model, channels)
+        config = self._network.config
         self._hop = config.hop_length
         self._step = STEP_FRAMES * self._hop
         self._resampler = StreamingResampler(self.input_rate, self.sampling_rate, channels, self._step)
@@ -90,12 +90,11 @@ class StreamingAudioSR:
         else:
             self._edge = float(cutoff_freq)
         self._found = [(0.0, self._edge)]
-        self._bands = self._bands_below(self._edge)
-        self._state = self.model.initial_state(channels)
-        self._noise = white_noise()
+        self._splice = Splice(channels, self._hop)
+        self._components = ComponentFinder(config, STEP_FRAMES)
+        self._noise = white_noise().numpy()
         self._past = np.zeros((channels, config.n_fft - self._hop + self._behind), np.float32)
-        self._tail = torch.zeros(channels, self._hop)
-        self._covariances = torch.zeros(config.level_frames // STEP_FRAMES, 2, 2)
+        self._tail = np.zeros((channels, self._hop), np.float32)
         self._num_steps = 0
         # What was made and not given yet; the latency's silence first.
         self._made: list[np.ndarray] = [np.zeros((channels, self._latency - self._behind), np.float32)]
@@ -220,61 +219,47 @@ class StreamingAudioSR:
         self._num_given += num_samples
         return np.concatenate(parts, axis=1)
 
-    @torch.inference_mode()
     def _take_step(self, step: np.ndarray) -> np.ndarray:
         """The audio that the next samples at 48 kHz complete, `(channels, step)`, `_behind` samples before them."""
-        config = self.model.config
+        config = self._network.config
         self._find_edge(step)
         past = np.concatenate([self._past, step], axis=1)
         self._past = past[:, self._step :]
-        heard = torch.from_numpy(past[:, self._behind :])
+        heard = past[:, self._behind :]
         own = past[:, config.n_fft - self._hop :][:, : self._step]
         self._num_steps += 1
-        if self._edge >= HIGHEST_EDGE:
+        edge = max(self._edge, LOWEST_EDGE) if self._edge < HIGHEST_EDGE else None
+        new = np.zeros((self.channels, self._step), np.float32)
+        new[:, : self._hop] = self._tail
+        if edge is None:
             # What was made until now fades out; what may be made later begins anew.
-            output = own.copy()
-            output[:, : self._hop] += self._tail.numpy()
-            self._tail = torch.zeros_like(self._tail)
-            self._state = self.model.initial_state(self.channels)
-            return output
-        spectra = self.model.stft(heard)
-        turned = self._turn_of(spectra) if self.channels == 2 else (1.0, 0.0)
-        if self.channels == 2:
-            spectra = rotate(spectra, *turned)
-        new, self._state = self.model(spectra, self._bands, self.model.stft(self._noise_of_step()), self._state)
-        if self.channels == 2:
-            new = rotate(new, turned[0], -turned[1])
-        made = self.model.inverse_stft(new)
-        made[:, : self._hop] += self._tail
-        self._tail = made[:, self._step :].clone()
-        return own + made[:, : self._step].numpy()
+            self._tail = np.zeros_like(self._tail)
+            self._network.reset()
+        else:
+            turned = self._components.push(heard, edge) if self.channels == 2 else (1.0, 0.0)
+            if self.channels == 2:
+                heard = rotate(heard, *turned)
+            made = self._network.step(heard, self._noise_of_step(), edge)
+            if self.channels == 2:
+                made = rotate(made, turned[0], -turned[1])
+            new += made[:, : self._step]
+            self._tail = made[:, self._step :].copy()
+        return own + self._splice.push(new, edge)
 
     def _find_edge(self, step: np.ndarray) -> None:
         if self._edges is None:
             return
         edge = self._edges.push(step)
         if edge != self._edge:
-            self._edge, self._bands = edge, self._bands_below(edge)
+            self._edge = edge
             # From the audio of this step on.
             time = max(self._num_steps * self._step - self._behind, 0) / self.sampling_rate
             self._found.append((time, edge))
 
-    def _bands_below(self, edge: float) -> CutoffBands:
-        return self.model.bands_of(torch.full((self.channels,), max(edge, LOWEST_EDGE)))
-
-    def _turn_of(self, spectra: torch.Tensor) -> tuple[float, float]:
-        """The rotation of this step, from the upper two octaves of what was heard in the last third of a second."""
-        frequencies = self.model.frequencies
-        band = (frequencies >= self._edge / 4) & (frequencies < self._edge)
-        heard = spectra[..., band].flatten(1)
-        covariance = (heard @ heard.conj().T).real
-        self._covariances = torch.cat([self._covariances[1:], covariance[None]])
-        return rotation(self._covariances.sum(0))
-
-    def _noise_of_step(self) -> torch.Tensor:
+    def _noise_of_step(self) -> np.ndarray:
         """White noise for the frames of this step; another for the second component."""
-        length = self.model.config.n_fft - self._hop + self._step
+        length = self._network.config.n_fft - self._hop + self._step
         start = self._num_steps * self._step
         shift = len(self._noise) // 2
         places = [(start + channel * shift + np.arange(length)) % len(self._noise) for channel in range(self.channels)]
-        return self._noise[torch.from_numpy(np.stack(places))]
+        return self._noise[np.stack(places)]

@@ -21,7 +21,7 @@ def add_parser(commands: Any) -> None:
     parser.add_argument(
         "--model",
         default="audiosr-mini-streaming",
-        help="the package's own streaming model, or the folder of one; default: %(default)s",
+        help="the package's own streaming model, the folder of one, or an ONNX file of one; default: %(default)s",
     )
     parser.add_argument(
         "--cutoff-freq",
