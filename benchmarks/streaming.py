@@ -10,6 +10,7 @@ import argparse
 import multiprocessing
 import resource
 import time
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -41,10 +42,15 @@ def blocks_of(seconds: float, rate: int, channels: int) -> list[np.ndarray]:
     return np.split(audio, cuts, axis=1)
 
 
-def load_table(model: str, seconds: float) -> list[str]:
+def run_by(model: str) -> str:
+    """What a row says of exported models."""
+    return ", onnxruntime" if model.endswith(".onnx") else ""
+
+
+def load_table(models: list[str], seconds: float) -> list[str]:
     """Latency and load of streams, and of whole clips."""
     rows = []
-    for rate, channels in STREAMS:
+    for model, (rate, channels) in product(models, STREAMS):
         blocks = blocks_of(seconds + 1, rate, channels)
         stream = StreamingAudioSR(model, rate, channels)
         durations: list[float] = []
@@ -61,7 +67,7 @@ def load_table(model: str, seconds: float) -> list[str]:
         p50, p99, longest = np.quantile(durations, [0.5, 0.99, 1.0])
         rows.append(
             (
-                f"{rate} Hz, {'mono' if channels == 1 else 'stereo'}",
+                f"{rate} Hz, {'mono' if channels == 1 else 'stereo'}{run_by(model)}",
                 f"{stream.latency_samples / 48:.1f}",
                 f"{used:.3f}",
                 *(f"{value:.2f}" for value in (p50, p99, longest)),
@@ -96,7 +102,8 @@ def paced(model: str, minutes: float) -> str:
         if index in (num_blocks // 10, num_blocks - 1):
             memory.append(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3)
     return (
-        f"- {minutes:g} minutes of 16 kHz mono at their own pace: {late} of {num_blocks} blocks late for a player with "
+        f"- {minutes:g} minutes of 16 kHz mono at their own pace{run_by(model)}: "
+        f"{late} of {num_blocks} blocks late for a player with "
         f"{1e3 * IN_HAND_S:.0f} ms in hand; peak memory of the process {memory[0]:.0f} MB after a tenth of it, "
         f"{memory[1]:.0f} MB at its end"
     )
@@ -105,7 +112,8 @@ def paced(model: str, minutes: float) -> str:
 def main() -> None:
     """Prints the tables, and writes them if asked to."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.streaming", description=__doc__.splitlines()[0])
-    parser.add_argument("--model", default="audiosr-mini-streaming", help="what StreamingAudioSR takes")
+    accepted = "what StreamingAudioSR takes, each a part of the table; the last is run at its own pace"
+    parser.add_argument("--model", nargs="+", default=["audiosr-mini-streaming"], help=accepted)
     parser.add_argument("--seconds", type=float, default=20.0, help="of sound for each row of the table")
     parser.add_argument("--minutes", type=float, default=20.0, help="of the stream at its own pace")
     parser.add_argument("--output", type=Path, help="Markdown file")
@@ -115,7 +123,7 @@ def main() -> None:
     busy.start()
     try:
         lines = ["# Streams: latency, load and steadiness", "", *load_table(arguments.model, arguments.seconds), ""]
-        lines.append(paced(arguments.model, arguments.minutes))
+        lines.append(paced(arguments.model[-1], arguments.minutes))
     finally:
         busy.kill()
     lines += [f"- {line}" for line in software_and_hardware()]

@@ -130,6 +130,7 @@ def export_onnx(model: StreamingExtension | str | Path, path: str | Path) -> Non
             input_names=["audio", "noise", "cutoff_freq", *STATE],
             output_names=["new", *(f"{name}_after" for name in STATE)],
         )
+    assert exported is not None
     exported.model.metadata_props[CONFIG_KEY] = json.dumps(config)
     with written_whole(path) as temporary:
         temporary.write_bytes(exported.model_proto.SerializeToString())

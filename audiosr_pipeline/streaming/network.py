@@ -75,6 +75,8 @@ class OnnxNetwork:
         options = onnxruntime.SessionOptions()
         # More threads than one wait for each other longer than they work.
         options.intra_op_num_threads = options.inter_op_num_threads = 1
+        # It warns of constants that it computes in each step.
+        options.log_severity_level = 3
         try:
             self._session = onnxruntime.InferenceSession(path.read_bytes(), options, ["CPUExecutionProvider"])
         except Exception as error:  # onnxruntime's own errors share no other base.

@@ -132,9 +132,10 @@ def test_a_band_that_is_no_longer_made_fades_out_and_comes_back(tiny_extension):
     edges = iter([6_000.0] * 5 + [24_000.0] * 5 + [6_000.0] * 100)
     stream._edges.push = lambda step: next(edges)
     made = streamed(stream, audio) - audio
-    # Ten steps of 30 ms, each 15 ms (three frames of 5 ms) behind what it is made from; half a window of 5 ms fades.
+    # Ten steps of 30 ms, each 15 ms (three frames of 5 ms) behind what it is made from; half a window of 5 ms
+    # fades, and the high-pass of 767 taps after it.
     first, last = 5 * 1_440 - 720, 10 * 1_440 - 720
-    assert np.abs(made[first + 240 : last]).max() < 1e-6 < np.abs(made[first : first + 120]).max()
+    assert np.abs(made[first + 240 + 766 : last]).max() < 1e-6 < np.abs(made[first : first + 120]).max()
     # It comes back with the first half of a window, too.
     assert np.abs(made[last : last + 24]).max() < 0.1 * np.abs(made[last + 2_000 :]).max()
 
