@@ -39,7 +39,7 @@ MAY_IMPORT = {
     "evaluation_figure": {"writing", "audio_io", "metrics", "evaluate", "evaluation_settings"},
     "pipelines": {"dsp", "models", "convert", "audio_io"},
     "adapters": {"dsp", "models", "pipelines", "audio_io"},
-    "streaming": {"dsp", "models", "pipelines"},
+    "streaming": {"dsp", "models", "pipelines", "writing"},
     "training": {"dsp", "models", "metrics", "pipelines", "writing", "archives", "csv_files", "audio_io"},
     "study": {"dsp", "metrics", "pipelines", "adapters", "writing", "csv_files", "printable", "audio_io", "evaluate"},
 }
