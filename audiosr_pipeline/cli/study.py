@@ -5,7 +5,6 @@ from typing import Any
 
 from audiosr_pipeline.cli.arguments import UsageError
 from audiosr_pipeline.cli.messages import complain, one_line, say, say_text
-from audiosr_pipeline.cli.options.study import QUESTIONS
 from audiosr_pipeline.cli.signals import importing
 
 
@@ -25,6 +24,7 @@ def build(arguments: argparse.Namespace) -> None:
     if not arguments.rebuild:
         check_generators(arguments)
     with importing():
+        from audiosr_pipeline.evaluate import read_named_captions
         from audiosr_pipeline.study.build import StudySettings, build_study, rebuild_study
         from audiosr_pipeline.study.items import FolderSet, PromptSet, read_captions
 
@@ -37,7 +37,10 @@ def build(arguments: argparse.Namespace) -> None:
         is_music = name in arguments.music_only
         return {"num_items": arguments.num_items, "music_only": is_music, "licence": arguments.licence}
 
-    sets: list[FolderSet | PromptSet] = [FolderSet(name, folder, **common(name)) for name, folder in arguments.audio]
+    prompts = {name: read_named_captions(path) for name, path in arguments.prompts}
+    sets: list[FolderSet | PromptSet] = [
+        FolderSet(name, folder, **common(name), captions=prompts.get(name)) for name, folder in arguments.audio
+    ]
     sets += [
         PromptSet(
             name,
@@ -48,10 +51,11 @@ def build(arguments: argparse.Namespace) -> None:
         )
         for name, path in arguments.captions
     ]
+    asked = tuple(dict.fromkeys(arguments.question or ())) or StudySettings.questions
     settings = StudySettings(
         **({"title": arguments.title} if arguments.title else {}),
         consent=arguments.consent.read_text(encoding="utf-8") if arguments.consent else "",
-        questions=QUESTIONS if arguments.question == "both" else (arguments.question,),
+        questions=asked,
         checkpoint=arguments.model,
         num_inference_steps=arguments.steps,
         device=arguments.device,
@@ -79,7 +83,12 @@ def check_generators(arguments: argparse.Namespace) -> None:
     if not (arguments.audio or arguments.captions):
         raise UsageError("name what to compare: --audio NAME=DIR or --captions NAME=CSV")
     names = [name for name, _ in (*arguments.audio, *arguments.captions)]
-    for option, given in (("--music-only", arguments.music_only), ("--checkpoint", dict(arguments.checkpoint))):
+    given_names = {
+        "--music-only": arguments.music_only,
+        "--checkpoint": dict(arguments.checkpoint),
+        "--prompts": dict(arguments.prompts),
+    }
+    for option, given in given_names.items():
         if unknown := set(given) - set(names):
             raise UsageError(f"{option} names {', '.join(sorted(unknown))}; the generators are {', '.join(names)}")
 

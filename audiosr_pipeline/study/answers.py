@@ -31,7 +31,16 @@ FIELDS = (
 )
 KEY_FIELDS = ("study", "trial", "question", "role", "item", "generator", "stimulus", "system")
 # What can be answered to each question.
-ANSWERS = {"preference": ("a", "b", "none"), "quality": ("1", "2", "3", "4", "5")}
+OUT_OF_100 = tuple(str(rating) for rating in range(1, 101))
+ANSWERS = {
+    "preference": ("a", "b", "none"),
+    "quality": ("1", "2", "3", "4", "5"),
+    "overall": OUT_OF_100,
+    "relevance": OUT_OF_100,
+    "audio_quality": OUT_OF_100,
+}
+# Those that are about the prompt, which listeners then read.
+PROMPTED = ("overall", "relevance")
 ROLES = ("test", "training", "identical", "lowpassed")
 DEVICES = ("headphones", "loudspeakers")
 # The highest tone of the check that a listener heard; 0 if none.
@@ -55,11 +64,11 @@ class Answer:
         trial: Name of the trial.
         question: A key of `ANSWERS`.
         stimulus_a: What was presented first, or alone.
-        stimulus_b: What was presented second; empty for `"quality"`.
+        stimulus_b: What was presented second; empty for all but `"preference"`.
         answer: One of `ANSWERS[question]`.
         switches: How often the listener went from one side to the other.
         seconds_a: Time in s that `stimulus_a` was heard.
-        seconds_b: The same of `stimulus_b`; 0 for `"quality"`.
+        seconds_b: The same of `stimulus_b`; 0 for all but `"preference"`.
         seconds_total: Time in s that the trial took.
         submitted_at: When it was answered.
         device: One of `DEVICES`.
@@ -111,7 +120,7 @@ class Trial:
         role: One of `ROLES`.
         item: What was generated: the pair of `test` trials has one item.
         generator: What generated it.
-        systems: The system of each stimulus: two for `"preference"`, one for `"quality"`.
+        systems: The system of each stimulus: two for `"preference"`, else one.
     """
 
     name: str
@@ -142,7 +151,8 @@ def _matching(pattern: str, what: str) -> Callable[[str, str], str]:
 def _one_of(*accepted: str) -> Callable[[str, str], str]:
     def convert(name: str, value: str) -> str:
         if value not in accepted:
-            raise ValueError(f"{name} is {shortened(value)}, not one of {', '.join(accepted)}")
+            few = accepted if len(accepted) < 10 else (*accepted[:2], "...", accepted[-1])
+            raise ValueError(f"{name} is {shortened(value)}, not one of {', '.join(few)}")
         return value
 
     return convert
@@ -177,7 +187,7 @@ def parse_row(row: Mapping[str, str]) -> Answer:
     question = _one_of(*ANSWERS)("question", row["question"])
     is_pair = question == "preference"
     if not is_pair and (row["stimulus_b"] or row["seconds_b"]):
-        raise ValueError("stimulus_b and seconds_b are to be empty for quality")
+        raise ValueError(f"stimulus_b and seconds_b are to be empty for {question}")
     stimulus_a = _stimulus("stimulus_a", row["stimulus_a"])
     stimulus_b = _stimulus("stimulus_b", row["stimulus_b"]) if is_pair else ""
     if stimulus_a == stimulus_b:

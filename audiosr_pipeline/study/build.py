@@ -185,18 +185,15 @@ def _fill(
 
 def _set_record(item_set: FolderSet | PromptSet) -> dict[str, Any]:
     """A set as the manifest has it: captions stand there with the items."""
-    if isinstance(item_set, FolderSet):
-        return {**asdict(item_set), "folder": str(item_set.folder)}
     record = asdict(item_set)
     del record["captions"]
-    return record
+    return {**record, "folder": str(item_set.folder)} if isinstance(item_set, FolderSet) else record
 
 
 def _set_of(record: Mapping[str, Any], items: Sequence[Mapping[str, Any]]) -> FolderSet | PromptSet:
     """The set that a record is of."""
-    if "folder" in record:
-        return FolderSet(**record)
-    return PromptSet(**record, captions={item["item"]: item["prompt"] for item in items})
+    captions = {item["item"]: item["prompt"] for item in items}
+    return FolderSet(**record, captions=captions) if "folder" in record else PromptSet(**record, captions=captions)
 
 
 def _check_unchanged(what: str, changed: Sequence[str], versions: Mapping[str, str]) -> None:

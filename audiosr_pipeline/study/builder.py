@@ -106,7 +106,8 @@ class StudyBuilder:
         if "preference" in settings.questions:
             materials += self._checks([item for item in items if "test" in item["roles"]])
         trials = make_trials(materials, settings.questions, settings.seed)
-        forms = make_forms(trials, settings.num_forms, settings.seed, settings.items_per_form)
+        prompts = {(item["generator"], item["item"]): item["prompt"] for item in items}
+        forms = make_forms(trials, settings.num_forms, settings.seed, settings.items_per_form, prompts)
         study = study_hash(self._stimuli, forms)
         # Sorted by blinded name: in the order of the items, an original would come before what was made of it.
         durations = dict(sorted((stimulus["stimulus"], stimulus["duration_s"]) for stimulus in self._stimuli))

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from audiosr_pipeline.study.answers import ANSWERS, Trial
+from audiosr_pipeline.study.answers import ANSWERS, PROMPTED, Trial
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ def make_trials(materials: Sequence[Material], questions: Sequence[str], seed: i
 
     Returns:
         For preference one trial for each pair of an item's stimuli that has the second (AudioSR), in the order of the
-        item's stimuli; for quality one for each stimulus.
+        item's stimuli; for each other question one for each stimulus.
     """
     trials: list[Trial] = []
     for question in questions:
@@ -57,15 +57,19 @@ def make_trials(materials: Sequence[Material], questions: Sequence[str], seed: i
 
 
 def make_forms(
-    trials: Sequence[Trial], num_forms: int, seed: int, items_per_form: int | None = None
+    trials: Sequence[Trial],
+    num_forms: int,
+    seed: int,
+    items_per_form: int | None = None,
+    prompts: Mapping[tuple[str, str], str] | None = None,
 ) -> list[list[dict[str, Any]]]:
     """The orders in which listeners get the trials.
 
-    Preference comes before quality. Each begins with its training trials; attention checks are spread over the rest of
-    the preference trials, none of them first. Forms come in pairs with one order: what is presented first in one of
-    them is second in the other. Within a form, the sides are balanced to one over all tests and over those of each
-    generator. For quality the versions of an item are far apart: all items are rated in one version each, then all in
-    the next.
+    Preference comes first, then ratings, one question after the other. Each begins with its training trials; attention
+    checks are spread over the rest of the preference trials, none of them first. Forms come in pairs with one order:
+    what is presented first in one of them is second in the other. Within a form, the sides are balanced to one over all
+    tests and over those of each generator. For ratings the versions of an item are far apart: all are rated in one
+    version each, then all in the next.
 
     Args:
         trials: Those of `make_trials`.
@@ -73,9 +77,11 @@ def make_forms(
         seed: Which orders.
         items_per_form: At most how many test items a listener gets, of each generator its share; None is all.
             Each item is in as many forms as any other, or two fewer.
+        prompts: By generator and item; those questions that are about prompts show them.
 
     Returns:
-        The trials of each form as the page takes them: `trial`, `question`, `training`, `a` and, for preference, `b`.
+        The trials of each form as the page takes them: `trial`, `question`, `training`, `a`, for preference `b`, and
+        for what is about prompts `prompt`.
 
     Raises:
         ValueError: If `num_forms` is odd or not positive, or the forms don't have room for all items.
@@ -88,15 +94,19 @@ def make_forms(
         rng = np.random.default_rng([seed, pair])
         chosen = [trial for trial in trials if trial.role != "test" or _item(trial) in items]
         preference = [trial for trial in chosen if trial.question == "preference"]
-        quality = [trial for trial in chosen if trial.question == "quality"]
         order = _preference_order(preference, rng)
         swapped = _swaps(order, rng)
-        ratings = _quality_orders(quality, rng)
+        ratings = [
+            _rating_orders([trial for trial in chosen if trial.question == question], rng)
+            for question in ANSWERS
+            if question != "preference"
+        ]
         for is_second in (0, 1):
             form = [
                 _entry(trial, list(trial.systems)[:: -1 if swapped[trial.name] ^ is_second else 1]) for trial in order
             ]
-            forms.append(form + [_entry(trial, list(trial.systems)) for trial in ratings[is_second]])
+            rated = [trial for orders in ratings for trial in orders[is_second]]
+            forms.append(form + [_entry(trial, list(trial.systems), prompts) for trial in rated])
     return forms
 
 
@@ -126,8 +136,10 @@ def _item(trial: Trial) -> tuple[str, str]:
     return trial.generator, trial.item
 
 
-def _entry(trial: Trial, stimuli: list[str]) -> dict[str, Any]:
+def _entry(trial: Trial, stimuli: list[str], prompts: Mapping[tuple[str, str], str] | None = None) -> dict[str, Any]:
     sides = dict(zip("ab", stimuli, strict=False))
+    if prompts and trial.question in PROMPTED:
+        sides["prompt"] = prompts[_item(trial)]
     return {"trial": trial.name, "question": trial.question, "training": trial.role == "training", **sides}
 
 
@@ -178,7 +190,7 @@ def _swaps(order: Sequence[Trial], rng: np.random.Generator) -> dict[str, bool]:
     return {trial.name: bool((index + start) % 2) for index, trial in enumerate(grouped)}
 
 
-def _quality_orders(trials: Sequence[Trial], rng: np.random.Generator) -> tuple[list[Trial], list[Trial]]:
+def _rating_orders(trials: Sequence[Trial], rng: np.random.Generator) -> tuple[list[Trial], list[Trial]]:
     """Training, then a round over all items for each system; the second order goes through the systems backwards."""
     training = _shuffled((trial for trial in trials if trial.role == "training"), rng)
     versions = defaultdict(list)

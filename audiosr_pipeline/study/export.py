@@ -47,6 +47,8 @@ def export_listen_and_rate(study: Path | str, output: Path | str) -> list[Path]:
             configurations[f"config.ab.{'-'.join(pair)}.yaml"] = _yaml("ab", manifest, folders, pair, PREFERENCE_TEXT)
     if "quality" in manifest["settings"]["questions"]:
         configurations["config.mos.yaml"] = _yaml("mos", manifest, folders, systems, QUALITY_TEXT)
+    if not configurations:
+        raise ValueError(f"{study} asks neither for preference nor for quality, which is all that can be written.")
     with new_folder(output) as folder:
         for name, versions in files.items():
             for system, path in versions.items():

@@ -78,6 +78,7 @@ class FolderSet:
         num_items: How many to draw; None is all.
         music_only: Leave out what the tagger takes for no music.
         licence: Of the audio, for the manifest.
+        captions: What each item was generated from, as far as that is known.
     """
 
     generator: str
@@ -85,15 +86,17 @@ class FolderSet:
     num_items: int | None = None
     music_only: bool = False
     licence: str = ""
+    captions: Mapping[str, str] | None = None
 
     def prompts(self) -> dict[str, str]:
-        """The items, with what is known of their prompts: nothing.
+        """The items with their prompts; an item without a caption has "".
 
         Raises:
             FileNotFoundError: If there is no such folder.
             ValueError: If it holds no audio, or two files of one name.
         """
-        return dict.fromkeys(named_files(self.folder), "")
+        captions = self.captions or {}
+        return {name: captions.get(name, "") for name in named_files(self.folder)}
 
     def open(self, audiosr: AudioSRPipeline, device: str, num_inference_steps: int | None) -> Render:
         """A function that reads an item and takes it to 48 kHz."""

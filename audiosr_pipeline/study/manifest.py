@@ -16,7 +16,7 @@ from audiosr_pipeline.version import __version__
 FORMAT = 1
 # Names of generators and systems: they become those of folders.
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
-STUDY_HASH, STIMULUS, TRIAL = re.compile("[0-9a-f]{16}"), re.compile("[0-9a-f]{12}"), re.compile("[pq][0-9]{3,9}")
+STUDY_HASH, STIMULUS, TRIAL = re.compile("[0-9a-f]{16}"), re.compile("[0-9a-f]{12}"), re.compile("[apqor][0-9]{3,9}")
 # Which names the records of a manifest have.
 NAMES: dict[str, dict[str, re.Pattern[str]]] = {
     "sets": {"generator": NAME},

@@ -10,7 +10,7 @@ from markupsafe import Markup
 
 from audiosr_pipeline.study.figure import NO_DIFFERENCE, label, pair_label
 from audiosr_pipeline.study.results import Analysis, Group, ItemRow, Power, Preference, Quality, tone
-from audiosr_pipeline.study.tables import needed_text, p_text, percent_text, rejected_kinds
+from audiosr_pipeline.study.tables import RATED, needed_text, p_text, percent_text, rejected_kinds
 
 # More rows than this are in the CSV alone.
 MOST_ROWS = 200
@@ -74,6 +74,7 @@ def report_html(analysis: Analysis, figure: str | None) -> str:
         name_of=name_of,
         no_difference=NO_DIFFERENCE,
         pair_header=_pair_header,
+        rated_as=RATED,
         rejected_kinds=rejected_kinds(analysis),
     )
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from audiosr_pipeline.study.answers import Answer, Key, Rejected, Trial
+from audiosr_pipeline.study.answers import ANSWERS, Answer, Key, Rejected, Trial
 from audiosr_pipeline.study.exclusions import ExclusionRules, Listener
 from audiosr_pipeline.study.statistics import (
     Estimate,
@@ -22,6 +22,7 @@ from audiosr_pipeline.study.statistics import (
 
 # Systems in the order in which pairs and tables name them; further ones follow by name.
 FIRST_SYSTEMS = ("original", "audiosr")
+_QUESTIONS = list(ANSWERS)
 # True shares among the votes with a preference for which `planning` tells the power.
 SHARES = (0.55, 0.6, 0.65, 0.7, 0.8)
 
@@ -32,14 +33,16 @@ class Vote:
 
     Attributes:
         listener: Who answered.
+        question: A key of `ANSWERS`.
         generator: What generated the item.
         item: Its name, unique within the generator.
-        systems: What was compared, in the order of `FIRST_SYSTEMS`; for quality the one that was rated.
-        value: -1, 0 or 1 for the first of `systems`, none or the second; for quality 1 to 5.
+        systems: What was compared, in the order of `FIRST_SYSTEMS`; of a rating the one that was rated.
+        value: -1, 0 or 1 for the first of `systems`, none or the second; else the rating.
         first: The system that was presented first.
     """
 
     listener: str
+    question: str
     generator: str
     item: str
     systems: tuple[str, ...]
@@ -80,19 +83,21 @@ class Preference:
 
 @dataclass(frozen=True)
 class Quality:
-    """Mean opinion score of one system on the items of one generator.
+    """Mean rating of one system on the items of one generator.
 
     Attributes:
+        question: What was asked: `"quality"`, whose mean is the mean opinion score, or another that is rated.
         generator: What generated the items.
         system: What was rated.
         num_votes: Ratings.
         num_listeners: Listeners who gave them.
         num_items: Items they are about.
-        mos: Mean rating, 1 to 5.
+        mos: Mean rating.
         difference: Mean of the rating less that of the original, where a listener rated both versions of an item; None
             for the original, and where nobody did.
     """
 
+    question: str
     generator: str
     system: str
     num_votes: int
@@ -140,8 +145,9 @@ class Group:
 
 @dataclass(frozen=True)
 class ItemRow:
-    """Answers on one item: counts of votes as `Preference.shares`, or ratings 1 to 5 of one system."""
+    """Answers on one item: counts of votes as `Preference.shares`, or of ratings from 1 on of one system."""
 
+    question: str
     generator: str
     item: str
     systems: tuple[str, ...]
@@ -160,7 +166,7 @@ class Results:
     Attributes:
         num_listeners: How many they are.
         preferences: Per generator and pair of systems.
-        qualities: Per generator and system.
+        qualities: Per rated question, generator and system.
         position_bias: Over all preferences; None if there are none.
         groups: Preferences by covariate.
         items: Per item, with its pair or its system.
@@ -248,14 +254,17 @@ def summarise(
         preferences=[replace(one, p_holm=p_value) for one, p_value in zip(preferences, adjusted, strict=True)],
         qualities=[
             _quality(own, ratings, generator)
-            for own in _grouped(ratings, lambda vote: (vote.generator, _ranked(vote))).values()
+            for own in _grouped(
+                ratings, lambda vote: (_QUESTIONS.index(vote.question), vote.generator, _ranked(vote))
+            ).values()
         ],
         position_bias=_position_bias([vote for vote in pairs if vote.value], generator),
         groups=_groups(pairs, listeners, generator),
         items=[
             _item_row(own)
             for own in _grouped(
-                votes, lambda vote: (-len(vote.systems), vote.generator, vote.item, _ranked(vote))
+                votes,
+                lambda vote: (_QUESTIONS.index(vote.question), vote.generator, vote.item, _ranked(vote)),
             ).values()
         ],
         votes=votes,
@@ -295,14 +304,14 @@ def _ranked(vote: Vote) -> tuple[tuple[int, str], ...]:
 def _vote(answer: Answer, trial: Trial) -> Vote:
     first = trial.systems[answer.stimulus_a]
     systems = tuple(sorted(trial.systems.values(), key=rank))
-    if trial.question == "quality":
+    if trial.question != "preference":
         value = int(answer.answer)
     elif answer.answer == "none":
         value = 0
     else:
         chosen = trial.systems[answer.stimulus_a if answer.answer == "a" else answer.stimulus_b]
         value = 1 if chosen == systems[1] else -1
-    return Vote(answer.listener, trial.generator, trial.item, systems, value, first)
+    return Vote(answer.listener, trial.question, trial.generator, trial.item, systems, value, first)
 
 
 def _grouped(votes: Sequence[Vote], by: Callable[[Vote], tuple]) -> dict[tuple, list[Vote]]:
@@ -361,7 +370,7 @@ def _quality(votes: Sequence[Vote], ratings: Sequence[Vote], generator: np.rando
     original = {
         (vote.listener, vote.generator, vote.item): vote.value
         for vote in ratings
-        if vote.systems == FIRST_SYSTEMS[:1] != votes[0].systems
+        if vote.systems == FIRST_SYSTEMS[:1] != votes[0].systems and vote.question == votes[0].question
     }
     rated_twice = [vote for vote in votes if (vote.listener, vote.generator, vote.item) in original]
     difference = None
@@ -369,6 +378,7 @@ def _quality(votes: Sequence[Vote], ratings: Sequence[Vote], generator: np.rando
         differences = [vote.value - original[vote.listener, vote.generator, vote.item] for vote in rated_twice]
         (difference,) = _means([np.array(differences, dtype=float)], rated_twice, generator)
     return Quality(
+        question=votes[0].question,
         generator=votes[0].generator,
         system=votes[0].systems[0],
         num_votes=len(votes),
@@ -408,6 +418,7 @@ def tone(bandwidth_hz: int) -> str:
 
 
 def _item_row(votes: Sequence[Vote]) -> ItemRow:
-    possible = (-1, 0, 1) if len(votes[0].systems) == 2 else (1, 2, 3, 4, 5)
+    question = votes[0].question
+    possible = (-1, 0, 1) if question == "preference" else map(int, ANSWERS[question])
     counts = tuple(sum(vote.value == value for vote in votes) for value in possible)
-    return ItemRow(votes[0].generator, votes[0].item, votes[0].systems, counts)
+    return ItemRow(question, votes[0].generator, votes[0].item, votes[0].systems, counts)

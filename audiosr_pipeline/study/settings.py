@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from audiosr_pipeline.study.answers import ANSWERS, LOWPASSED
+from audiosr_pipeline.study.answers import ANSWERS, LOWPASSED, PROMPTED
 from audiosr_pipeline.study.items import FolderSet, PromptSet
 from audiosr_pipeline.study.manifest import NAME
 from audiosr_pipeline.study.tagging import TAGGER
@@ -20,7 +20,9 @@ class StudySettings:
     Args:
         title: What listeners read at its top.
         consent: What they agree to before they begin, paragraphs parted by empty lines; "" is the page's own text.
-        questions: What is asked: "preference" between two versions, "quality" of each from 1 to 5.
+        questions: What is asked: "preference" between two versions, "quality" of each from 1 to 5 (the mean opinion
+            score), and as in SRC-gAudio's listening test from 1 to 100 the "overall" impression and the "relevance",
+            which show the prompt, and the "audio_quality".
         checkpoint: The AudioSR model: what `AudioSRPipeline.from_pretrained` takes.
         num_inference_steps: Its denoising steps; None is the model's default.
         device: Where the models run; None is "cuda" if there is one, else "cpu".
@@ -35,7 +37,7 @@ class StudySettings:
 
     title: str = "Which sounds better?"
     consent: str = ""
-    questions: tuple[str, ...] = tuple(ANSWERS)
+    questions: tuple[str, ...] = ("preference", "quality")
     checkpoint: str = "audiosr-mini"
     num_inference_steps: int | None = None
     device: str | None = None
@@ -52,10 +54,17 @@ def check_settings(
 ) -> None:
     """Raises what `build_study` says about arguments that can be judged by themselves."""
     if not settings.questions or not set(settings.questions) <= set(ANSWERS):
-        raise ValueError(f"questions={settings.questions}; accepted are one or both of {', '.join(ANSWERS)}.")
+        raise ValueError(f"questions={settings.questions}; accepted are one or more of {', '.join(ANSWERS)}.")
     for name in ("seed", "num_training", "num_checks"):
         if getattr(settings, name) < 0:
             raise ValueError(f"{name}={getattr(settings, name)}; accepted are numbers from 0 on.")
+    if prompted := [question for question in settings.questions if question in PROMPTED]:
+        for item_set in sets:
+            if missing := [name for name, prompt in item_set.prompts().items() if not prompt.strip()]:
+                raise ValueError(
+                    f"{prompted[0]} is about prompts, and {len(missing)} items of {item_set.generator} have none, such "
+                    f"as {missing[0]!r}: give them captions, or ask something else."
+                )
     generators = [item_set.generator for item_set in sets]
     if not sets or len(set(generators)) < len(generators):
         raise ValueError(

@@ -11,6 +11,13 @@ from audiosr_pipeline.study.figure import NO_DIFFERENCE
 from audiosr_pipeline.study.results import Analysis, Results
 from audiosr_pipeline.study.statistics import Estimate
 
+# What the mean of the ratings is called.
+RATED = {
+    "quality": "MOS",
+    "overall": "overall impression of 100",
+    "relevance": "relevance of 100",
+    "audio_quality": "audio quality of 100",
+}
 # A row of a table; the first is its header.
 Row = tuple[object, ...]
 
@@ -52,7 +59,8 @@ def summary(analysis: Analysis) -> str:
             f"{one.num_votes} votes"
         )
     for rated in analysis.results.qualities:
-        lines.append(f"{rated.generator}, {rated.system}: MOS {rated.mos.number()}; {rated.num_votes} ratings")
+        name = RATED[rated.question]
+        lines.append(f"{rated.generator}, {rated.system}: {name} {rated.mos.number()}; {rated.num_votes} ratings")
     for power in analysis.powers:
         found = ", ".join(f"{100 * share:.0f} %: {needed_text(needed)}" for share, _, needed in power.rows)
         lines.append(f"{power.generator}, {power.systems[1]}: listeners to find a true share of {found}")
@@ -98,11 +106,11 @@ _PREFERENCE_HEADER = (
     *("listener_correlation", "item_correlation"),
 )
 _QUALITY_HEADER = (
-    *("exclusions", "generator", "system", "listeners", "items", "ratings"),
+    *("exclusions", "question", "generator", "system", "listeners", "items", "ratings"),
     *(*_bounds("mos"), *_bounds("difference_to_original")),
 )
 _ITEM_HEADER = ("generator", "item", "first", "second", "votes_first", "votes_none", "votes_second")
-_ITEM_QUALITY_HEADER = ("generator", "item", "system", "ratings", "mos")
+_ITEM_QUALITY_HEADER = ("question", "generator", "item", "system", "ratings", "mos")
 _LISTENER_HEADER = (
     *("listener", "left_out", "form", "device", "bandwidth_hz", "answers", "median_seconds"),
     *("identical_preferred", "identical", "lowpassed_missed", "lowpassed", "hasty"),
@@ -132,7 +140,15 @@ def _preferences(exclusions: str, results: Results) -> Iterator[Row]:
 def _qualities(exclusions: str, results: Results) -> Iterator[Row]:
     for one in results.qualities:
         counts = one.num_listeners, one.num_items, one.num_votes
-        yield exclusions, one.generator, one.system, *counts, *_estimate(one.mos), *_estimate(one.difference)
+        yield (
+            exclusions,
+            one.question,
+            one.generator,
+            one.system,
+            *counts,
+            *_estimate(one.mos),
+            *_estimate(one.difference),
+        )
 
 
 def _items(results: Results) -> Iterator[Row]:
@@ -144,7 +160,7 @@ def _items(results: Results) -> Iterator[Row]:
 def _item_qualities(results: Results) -> Iterator[Row]:
     for row in results.items:
         if len(row.systems) == 1:
-            yield row.generator, row.item, *row.systems, sum(row.counts), number_text(row.mean_rating)
+            yield row.question, row.generator, row.item, *row.systems, sum(row.counts), number_text(row.mean_rating)
 
 
 def _listeners(analysis: Analysis) -> Iterator[Row]:
@@ -159,9 +175,9 @@ def _votes(analysis: Analysis) -> Iterator[Row]:
     left_out = {one.name: "; ".join(one.reasons) for one in analysis.listeners}
     for vote in analysis.results_of_all.votes:
         is_pair = len(vote.systems) == 2
-        question, second = ("preference", vote.systems[1]) if is_pair else ("quality", "")
+        second = vote.systems[1] if is_pair else ""
         presented_first = vote.first if is_pair else ""
         yield (
-            *(vote.listener, left_out[vote.listener], question, vote.generator, vote.item),
+            *(vote.listener, left_out[vote.listener], vote.question, vote.generator, vote.item),
             *(vote.systems[0], second, presented_first, vote.value),
         )

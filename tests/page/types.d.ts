@@ -1,15 +1,16 @@
 // What the page's scripts pass to each other.
 
 type Side = "a" | "b";
-type Question = "preference" | "quality";
+type Question = "preference" | "quality" | "overall" | "relevance" | "audio_quality";
 
-/** A trial as the study gives it; `b` is missing where one sound is rated. */
+/** A trial as the study gives it; `b` is missing where one sound is rated, `prompt` where it isn't asked about. */
 interface FormTrial {
   trial: string;
   question: Question;
   training: boolean;
   a: string;
   b?: string;
+  prompt?: string;
 }
 
 /** What `write_page` puts into the page. */

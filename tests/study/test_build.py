@@ -4,6 +4,7 @@ import csv
 import hashlib
 import json
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from audiosr_pipeline.audio_io import read_audio, write_audio
 from audiosr_pipeline.study import builder
 from audiosr_pipeline.study.answers import read_key
 from audiosr_pipeline.study.build import StudySettings, build_study, rebuild_study
+from audiosr_pipeline.study.export import export_listen_and_rate
 from audiosr_pipeline.study.items import FolderSet, PromptSet
 from audiosr_pipeline.study.page import read_study
 from audiosr_pipeline.study.stimuli import true_peak_dbtp
@@ -310,6 +312,23 @@ def test_captions_become_a_study_and_one_that_fails_is_replaced(tmp_path):
     assert files_in(tmp_path / "again") == files_in(tmp_path / "study")
 
 
+def test_ratings_of_100_are_asked_and_prompts_shown_where_they_are_asked_about(tmp_path, sources):
+    captions = {name: f"the text of {name}" for name in FolderSet("x", sources / "beta").prompts()}
+    asked = "overall", "relevance", "audio_quality"
+    settings = replace(SETTINGS, questions=asked, num_checks=0)
+    build_study(tmp_path / "study", [FolderSet("x", sources / "beta", captions=captions)], settings=settings)
+    form = read_study(tmp_path / "study/page")["forms"][0]
+    assert list(dict.fromkeys(trial["question"] for trial in form)) == list(asked)
+    key = read_key(tmp_path / "study/key.csv")
+    for trial in form:
+        expected = None if trial["question"] == "audio_quality" else captions[key.trials[trial["trial"]].item]
+        assert trial.get("prompt") == expected
+    rebuild_study(tmp_path / "study/manifest.json", tmp_path / "again")
+    assert files_in(tmp_path / "again") == files_in(tmp_path / "study")
+    with pytest.raises(ValueError, match="asks neither for preference nor for quality"):
+        export_listen_and_rate(tmp_path / "study", tmp_path / "exported")
+
+
 def test_what_is_no_music_is_left_out(tmp_path):
     folder = save_clips(tmp_path / "in", 1)
     write_audio(folder / "noise.wav", noise(0.5, 16_000), 16_000)
@@ -342,6 +361,11 @@ def test_an_item_that_a_further_system_lacks_is_left_out(tmp_path, sources):
         ({"systems": {"audiosr": "beta"}}, {}, "systems has audiosr, which the study makes itself"),
         ({}, {"questions": ()}, "questions="),
         ({}, {"questions": ("preference", "age")}, "questions="),
+        (
+            {},
+            {"questions": ("relevance",)},
+            "relevance is about prompts, and 2 items of alpha have none",
+        ),
         ({}, {"num_forms": 3}, "num_forms=3"),
         ({}, {"items_per_form": 1, "num_forms": 2}, "items_per_form=1 with 2 forms for 2 items"),
         ({}, {"seed": -1}, "seed=-1"),

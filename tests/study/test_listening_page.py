@@ -10,12 +10,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from audiosr_pipeline.audio_io import write_audio
 from audiosr_pipeline.study.analyse import analyse_answers
 from audiosr_pipeline.study.answers import parse_rows, read_key
-from audiosr_pipeline.study.page import read_study
+from audiosr_pipeline.study.page import read_study, stimuli_of, write_page
 from audiosr_pipeline.study.serve import build_server
 from audiosr_pipeline.study.tables import summary
-from tests.study.small_study import STUDY, TITLE, stimulus_name, write_small_study
+from tests.signals import noise
+from tests.study.small_study import STUDY, TITLE, small_study, stimulus_name, write_small_study
 
 try:
     from playwright.sync_api import Browser, Error, Page, expect, sync_playwright
@@ -438,6 +440,51 @@ def test_nothing_is_wider_than_a_small_phone(tmp_path, browser):
         answer_rating_by_mouse(page, "Sound 1 of 1", "Excellent")
         heading(page, "Thank you")
         assert fits()
+
+
+def test_scales_count_once_they_were_moved_and_prompts_are_shown(tmp_path, page):
+    questions = ("overall", "relevance", "audio_quality")
+    prompts = {"overall": "Rain & <b>wind</b>", "relevance": "Rain & <b>wind</b>"}
+    study = small_study(num_pairs=0)
+    study["forms"] = [
+        [
+            {"trial": f"{question[0]}001", "question": question, "training": False, "a": stimulus_name(0)}
+            | ({"prompt": prompts[question]} if question in prompts else {})
+            for question in questions
+        ]
+    ]
+    audio = tmp_path / "0.wav"
+    write_audio(audio, noise(1.0, amplitude=0.05), 48_000)
+    write_page(tmp_path / "page", study, dict.fromkeys(stimuli_of(study), audio))
+    page.goto((tmp_path / "page/index.html").as_uri())
+    expect(page.get_by_text("You will hear 3 sounds.")).to_be_visible()
+    prepare(page, first="One sound at a time")
+    scale, submit = page.get_by_role("slider", name=re.compile("sound")), page.get_by_role("button", name="Next")
+    for number, question in enumerate(questions):
+        heading(page, "Sound 1 of 1")
+        prompt = page.get_by_text(f"“{prompts['overall']}”")
+        expect(prompt).to_be_visible(visible=question in prompts)
+        page.keyboard.press("Space")
+        expect(page.get_by_text("Move the scale.")).to_be_visible()
+        expect(submit).to_have_attribute("aria-disabled", "true")
+        if number == 0:
+            page.keyboard.press("7")
+        elif number == 1:
+            # Where it stands at first is an answer once it is clicked.
+            scale.click()
+        else:
+            scale.focus()
+            page.keyboard.press("End")
+            page.keyboard.press("ArrowLeft")
+        expect(submit).to_have_attribute("aria-disabled", "false")
+        submit.click()
+        if number < 2:
+            expect(page.get_by_text(("Second part", "Third part")[number])).to_be_visible()
+            start_block(page, "One sound at a time")
+    heading(page, "Thank you")
+    first, second, third = (row["answer"] for row in rows_of(downloaded(page)))
+    # The middle of 1 to 100, where a click may be a step off.
+    assert (first, third) == ("70", "99") and int(second) in (49, 50, 51, 52)
 
 
 SWITCH_TWICE = """async () => {

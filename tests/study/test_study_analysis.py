@@ -12,14 +12,16 @@ import pytest
 from matplotlib import colors
 from PIL import Image
 
+from audiosr_pipeline.csv_files import write_csv
 from audiosr_pipeline.study.analyse import analyse_answers
-from audiosr_pipeline.study.answers import read_answers, read_key
+from audiosr_pipeline.study.answers import FIELDS, KEY_FIELDS, read_answers, read_key
 from audiosr_pipeline.study.exclusions import ExclusionRules, judge_listeners
 from audiosr_pipeline.study.figure import COLORS
 from audiosr_pipeline.study.results import Results, summarise
 from audiosr_pipeline.study.tables import summary
 from tests.study.simulated_listeners import (
     SETS,
+    STUDY,
     Panel,
     answer_rows,
     key_rows,
@@ -292,3 +294,44 @@ def test_a_panel_that_is_left_out_as_a_whole_has_no_result(tmp_path):
     assert {path.name for path in (tmp_path / "results").iterdir()} == FILES - {"figure1.png", "figure1.svg"}
     assert "there is no result" in report(tmp_path).text
     assert "no answers to test trials are left" in summary(analysis)
+
+
+def test_questions_are_rated_apart(tmp_path):
+    """Two listeners rate an item's two versions, by three questions."""
+    ratings = {"quality": (2, 4), "overall": (30, 90), "relevance": (100, 1)}
+    systems = "original", "audiosr"
+    names = {system: f"{index:012x}" for index, system in enumerate(systems)}
+    key_lines = [
+        (STUDY, f"{question[0]}00{index}", question, "test", "rain", "toy", names[system], system)
+        for question in ratings
+        for index, system in enumerate(systems)
+    ]
+    answers = [
+        dict(
+            zip(
+                FIELDS,
+                [STUDY, f"{listener:012x}", 0, position + 1, trial, question, stimulus, "", answer],
+                strict=False,
+            )
+        )
+        | {"switches": 0, "seconds_a": 3, "seconds_b": "", "seconds_total": 9, "device": "headphones"}
+        | {"submitted_at": "2026-01-01T12:00:00Z", "bandwidth_hz": 16_000}
+        for listener in range(2)
+        for position, ((_, trial, question, *_, stimulus, _), answer) in enumerate(
+            zip(key_lines, [each for pair in ratings.values() for each in pair], strict=True)
+        )
+    ]
+    write_csv(tmp_path / "key.csv", [KEY_FIELDS, *key_lines])
+    write_csv(tmp_path / "answers.csv", [FIELDS, *([row[name] for name in FIELDS] for row in answers)])
+    analysis = analyse_answers([tmp_path / "answers.csv"], tmp_path / "key.csv", tmp_path / "results")
+    found = {(one.question, one.system): one for one in analysis.results.qualities}
+    assert {question: tuple(found[question, system].mos.value for system in systems) for question in ratings} == ratings
+    # Within the question alone.
+    assert found["overall", "audiosr"].difference.value == 60 and found["overall", "original"].difference is None
+    assert [row["question"] for row in table(tmp_path / "results/item_quality.csv")] == [
+        q for q in ratings for _ in "ab"
+    ]
+    lines = summary(analysis).splitlines()
+    assert any(line.startswith("toy, original: MOS 2.00") for line in lines)
+    assert any(line.startswith("toy, audiosr: overall impression of 100 90.00") for line in lines)
+    assert "relevance of 100" in (tmp_path / "results/report.html").read_text(encoding="utf-8")

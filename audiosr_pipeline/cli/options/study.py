@@ -6,8 +6,10 @@ from typing import Any
 
 from audiosr_pipeline.cli.options.values import DEVICE, device, number
 
+PROMPTS = "what the items of --audio were made from, by the columns name and caption"
 EXPORTS = ("listen-and-rate", "p808")
-QUESTIONS = ("preference", "quality")
+QUESTIONS = ("preference", "quality", "overall", "relevance", "audio_quality")
+QUESTION = "what is asked, may be given again: overall and relevance show the prompt; default: preference and quality"
 
 
 def add_parser(commands: Any) -> None:
@@ -30,6 +32,7 @@ def _add_build(parts: Any) -> None:
     option(
         "--captions", action="append", default=[], type=named, metavar="NAME=CSV", help="prompts for a generator to run"
     )
+    option("--prompts", action="append", default=[], type=named, metavar="NAME=CSV", help=PROMPTS)
     option("--checkpoint", action="append", default=[], type=named, metavar="NAME=MODEL", help="of a generator to run")
     option("--rebuild", type=Path, metavar="MANIFEST", help="instead of all else: the study of that manifest.json")
     option("--num-items", type=number(int, 1), metavar="N", help="items to draw of each generator; default: all")
@@ -40,7 +43,7 @@ def _add_build(parts: Any) -> None:
     option("--model", default="audiosr-mini", help="AudioSR: a name or folder; default: %(default)s")
     option("--steps", type=number(int, 1), help="its denoising steps; default: the model's")
     option("--device", type=device, help=DEVICE)
-    option("--question", choices=(*QUESTIONS, "both"), default="both", help="default: %(default)s")
+    option("--question", action="append", choices=QUESTIONS, help=QUESTION)
     option("--title", help="what listeners read at the top")
     option("--consent", type=Path, metavar="FILE", help="text that listeners agree to, instead of the page's own")
     option("--num-forms", type=number(int, 2), default=8, help="orders that listeners get; default: %(default)s")

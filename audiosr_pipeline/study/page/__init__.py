@@ -23,8 +23,9 @@ def write_page(folder: Path | str, study: Mapping[str, Any], audio: Mapping[str,
     Args:
         folder: Where the page goes; made if it isn't there.
         study: What the page asks: `study` (16 hexadecimal digits), `title`, `forms` (orders of the trials, each with
-            `trial`, `question`, `training`, `a` and for `"preference"` `b`), `durations_s` in s of the stimuli by name;
-            optional `question_texts` by question, and `consent`, paragraphs parted by empty lines.
+            `trial`, `question`, `training`, `a`, for `"preference"` `b`, and `prompt` if it is shown), `durations_s`
+            in s of the stimuli by name; optional `question_texts` by question, and `consent`, paragraphs parted by
+            empty lines.
         audio: File of each stimulus by name, in a format that browsers play: WAV or FLAC.
 
     Raises:

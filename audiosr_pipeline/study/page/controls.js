@@ -6,7 +6,7 @@ const SEEK_S = 0.5;
 
 $("consent").addEventListener("change", agree);
 $("device-choices").addEventListener("change", hintDevice);
-$("choices").addEventListener("change", drawHint);
+for (const chosenOrMoved of ["change", "input", "click"]) $("choices").addEventListener(chosenOrMoved, drawHint);
 onPress("begin", setVolume);
 onPress("resume", nextTrial);
 onPress("back-other", anotherListener);
@@ -53,6 +53,7 @@ document.addEventListener("keydown", (event) => {
   const target = /** @type {HTMLElement} */ (event.target);
   const key = event.key.toLowerCase();
   const isRadio = target.matches("[type=radio]");
+  const isScale = target.matches("[type=range]");
   const visible = $(shownScreen());
   /** @param {string} selector */
   const found = (selector) => /** @type {NodeListOf<HTMLElement>} */ (visible.querySelectorAll(selector));
@@ -66,9 +67,10 @@ document.addEventListener("keydown", (event) => {
     if (target.closest("button")) return;
     action = () => found("[data-primary]")[0]?.click();
   } else if (/^[1-9]$/.test(key)) {
-    const choice = found(".choices input, .pair button")[Number(key) - 1];
+    const choice = found(".choices [type=radio], .pair button")[Number(key) - 1];
     action = choice && (() => choice.click());
-  } else if (!(isRadio && key.startsWith("arrow"))) {
+    if (visible.id === "trial" && scaleInput()) action = () => setTens(Number(key));
+  } else if (!(isRadio && key.startsWith("arrow")) && !(isScale && /^(arrow|home|end)/.test(key))) {
     action = KEYS[visible.id]?.[key];
   }
   if (!action) return;

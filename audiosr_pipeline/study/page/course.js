@@ -7,6 +7,7 @@ const CONSENT = `This is a listening test for research. You listen to short soun
 What is stored: your answers, when you gave them and how long you listened, whether you used headphones, which of some high tones you heard, and a random number instead of your name. Nothing else about you or your device.
 
 Taking part is voluntary. You can stop at any time by closing the page. It remembers where you were, on this device only.`;
+// A question without answers is answered on a scale from 1 to 100.
 /** @type {Record<Question, { text: string, one: string, many: string, answers: string[][] }>} */
 const QUESTIONS = {
   preference: {
@@ -31,7 +32,26 @@ const QUESTIONS = {
       ["5", "5", "Excellent"],
     ],
   },
+  overall: {
+    text: "What is your overall impression: does the sound fit the text, and is it good?",
+    one: "Sound",
+    many: "sounds",
+    answers: [],
+  },
+  relevance: {
+    text: "How well does the sound fit the text: is everything there, in the right order?",
+    one: "Sound",
+    many: "sounds",
+    answers: [],
+  },
+  audio_quality: {
+    text: "How good is the sound itself: is it clear, and can you tell what it is?",
+    one: "Sound",
+    many: "sounds",
+    answers: [],
+  },
 };
+const PARTS = ["Second", "Third", "Fourth", "Fifth"];
 
 /** @type {Session | null} */
 let session = null;
@@ -78,11 +98,16 @@ function welcome() {
   const trials = study.forms[drawnForm];
   /** @param {Question} question */
   const tested = (question) => trials.filter((each) => each.question === question && !each.training).length;
-  const blocks = /** @type {Question[]} */ (Object.keys(QUESTIONS)).filter(tested);
+  const asked = /** @type {Question[]} */ (Object.keys(QUESTIONS)).filter(tested);
+  // A sound that is rated in several ways comes as often.
+  const rated = asked.filter((question) => question !== "preference");
+  const blocks = asked
+    .filter((question) => question === "preference" || question === rated[0])
+    .map((question) => counted((question === "preference" ? asked.slice(0, 1) : rated).map(tested).reduce((a, b) => a + b), question));
   const practice = trials.some((each) => each.training) ? ", after a little practice" : "";
   $("title").textContent = study.title;
   $("overview").textContent =
-    `You will hear ${blocks.map((question) => counted(tested(question), question)).join(" and ")}${practice}. What counts is what you hear: there are no right answers.`;
+    `You will hear ${blocks.join(" and ")}${practice}. What counts is what you hear: there are no right answers.`;
   // Each side once or twice, and a moment to decide.
   const seconds = trials.map((each) => (each.b ? 3 : 1.5) * study.durations_s[each.a] + 5);
   const minutes = Math.max(2, Math.ceil(seconds.reduce((sum, each) => sum + each, 0) / 60) + 1);
@@ -140,11 +165,15 @@ function drawProgress() {
 function introduce() {
   const { current, count, isNewQuestion } = place();
   const isPair = current.question === "preference";
+  const scale = QUESTIONS[current.question].answers.length
+    ? "rate how good it sounds, from bad (1) to excellent (5)"
+    : `rate it from 1, the worst, to 100, the best. ${QUESTIONS[current.question].text}`;
   const how = isPair
     ? "You hear the same sound in two versions, A and B. Both run at once, and you switch between them without a gap, as often as you like.\n\nThen say which sounds better to you. If neither does, say so: that is an answer too."
-    : "Now you hear one sound at a time, and rate how good it sounds, from bad (1) to excellent (5).\n\nTry to use the whole scale.";
+    : `Now you hear one sound at a time, and ${scale}${scale.endsWith("?") ? "" : "."}\n\nTry to use the whole scale.`;
   const isSecond = isNewQuestion && session.answers.length > 0;
-  $("interlude-eyebrow").textContent = isSecond ? "Second part" : current.training ? "Practice" : "The test";
+  const part = new Set(form().slice(0, session.answers.length).map((each) => each.question)).size;
+  $("interlude-eyebrow").textContent = isSecond ? `${PARTS[part - 1]} part` : current.training ? "Practice" : "The test";
   $("interlude-heading").textContent = current.training
     ? "A little practice first"
     : isNewQuestion

@@ -20,11 +20,17 @@ async function openTrial() {
   $("trial-eyebrow").textContent = current.training ? "Practice" : "";
   $("trial-heading").textContent = `${question.one} ${number} of ${count}`;
   $("trial-question").textContent = $("legend").textContent = study.question_texts?.[current.question] ?? question.text;
-  drawChoices(current.question, question.answers);
+  $("trial-prompt").hidden = current.prompt === undefined;
+  $("trial-prompt").textContent = `“${current.prompt}”`;
+  if (question.answers.length) drawChoices(current.question, question.answers);
+  else drawScale();
   $("trial-keys").innerHTML =
     `<span><kbd>Space</kbd> play</span>${isPair ? "<span><kbd>A</kbd> <kbd>B</kbd> switch</span>" : ""}` +
     "<span><kbd>←</kbd> <kbd>→</kbd> move</span><span><kbd>R</kbd> repeat</span><span><kbd>L</kbd> loop</span>" +
-    `<span><kbd>1</kbd>–<kbd>${question.answers.length}</kbd> answer</span><span><kbd>Enter</kbd> next</span>`;
+    (question.answers.length
+      ? `<span><kbd>1</kbd>–<kbd>${question.answers.length}</kbd> answer</span>`
+      : "<span><kbd>1</kbd>–<kbd>9</kbd> tens</span>") +
+    "<span><kbd>Enter</kbd> next</span>";
   $("side-a").hidden = $("side-b").hidden = !isPair;
   $("trial-problem").hidden = true;
   $("player").classList.add("loading");
@@ -75,6 +81,37 @@ function drawChoices(question, answers) {
   $("choices").replaceChildren($("legend"), ...labels);
 }
 
+// A scale that shows no number before the listener has moved it: where it stands at first is no answer.
+function drawScale() {
+  const label = document.createElement("label");
+  label.innerHTML =
+    '<output></output><input type="range" name="scale" min="1" max="100" value="50"><span><i>1, worst</i><i>100, best</i></span>';
+  const input = label.querySelector("input");
+  input.setAttribute("aria-label", $("legend").textContent);
+  const draw = () => {
+    input.dataset.answer = input.value;
+    label.querySelector("output").textContent = input.value;
+  };
+  for (const moved of ["input", "change", "click"]) input.addEventListener(moved, draw);
+  $("choices").className = "choices scale";
+  $("choices").replaceChildren($("legend"), label);
+}
+
+/** @param {number} tens */
+function setTens(tens) {
+  const input = scaleInput();
+  input.value = String(10 * tens);
+  input.dispatchEvent(new Event("change", { bubbles: true }));
+}
+
+function scaleInput() {
+  return /** @type {HTMLInputElement | null} */ ($("choices").querySelector("[type=range]"));
+}
+
+function answered() {
+  return scaleInput()?.dataset.answer ?? chosen("answer");
+}
+
 const needed = () => Math.min(HEARD_S, HEARD_SHARE * player.duration);
 
 // What the listener still has to do before the answer can be sent, or null.
@@ -86,7 +123,7 @@ function missing() {
   if (a < needed()) return isPair ? "Listen to A a little longer." : "Listen a little longer.";
   if (isPair && b === 0) return "Now switch to B.";
   if (isPair && b < needed()) return "Listen to B a little longer.";
-  if (chosen("answer") === null) return "Choose an answer.";
+  if (answered() === null) return scaleInput() ? "Move the scale." : "Choose an answer.";
   return null;
 }
 
@@ -120,7 +157,7 @@ function submit() {
     question: trial.question,
     stimulus_a: trial.a,
     stimulus_b: trial.b ?? "",
-    answer: chosen("answer"),
+    answer: answered(),
     switches: player.switches,
     seconds_a: a.toFixed(2),
     seconds_b: isPair ? b.toFixed(2) : "",
