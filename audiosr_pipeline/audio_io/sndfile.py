@@ -15,6 +15,8 @@ from audiosr_pipeline.audio_io.window import Window
 BLOCK = 2**18
 # Of its other formats libsndfile doesn't tell whether all that they promise is there, or mixes up the channels.
 FORMATS = ("WAV", "WAVEX", "RF64", "W64", "AIFF", "CAF", "AU", "NIST", "IRCAM", "OGG")
+# It decodes some packets of these to noise: of 20 bits those of two channels, of 32 bits those that weren't compressed.
+UNSURE_SUBTYPES = ("ALAC_20", "ALAC_32")
 
 
 @contextmanager
@@ -27,7 +29,7 @@ def opened_by_sndfile(path: Path | str, part: Window, has_vorbis_order: bool) ->
         has_vorbis_order: Whether its channels, if more than two, come in Vorbis' order.
 
     Raises:
-        AudioFileError: If its format is one that libsndfile doesn't read surely.
+        AudioFileError: If its format, or the coder of its samples, is one that libsndfile doesn't read surely.
         soundfile.LibsndfileError: If libsndfile can't open it.
     """
     part.seek(0)
@@ -35,6 +37,12 @@ def opened_by_sndfile(path: Path | str, part: Window, has_vorbis_order: bool) ->
         if file.format not in (*FORMATS, "MP3", "FLAC"):
             raise AudioFileError(
                 path, f"the format {file.format_info} isn't read: make it WAV first, with: sox FILE OUT.wav"
+            )
+        if file.subtype in UNSURE_SUBTYPES:
+            raise AudioFileError(
+                path,
+                f"its samples are {file.subtype_info}, which no decoder here reads surely: save it as WAV, FLAC or "
+                "ALAC of 16 or 24 bits with the program that wrote it",
             )
         yield SndfileSource(path, file, VORBIS_TO_WAV.get(file.channels) if has_vorbis_order else None)
 

@@ -18,7 +18,7 @@ WRITABLE = {
 PCM_BITS = {"PCM_16": 16, "PCM_24": 24}
 # How many bits each sample of a file holds, of the formats whose samples 16 bits don't hold. float32, in which audio
 # is read, holds 25 bits and more below full scale.
-WIDE_SUBTYPES = {"PCM_24": 24, "PCM_32": 32, "FLOAT": 32, "DOUBLE": 64, "ALAC_20": 20, "ALAC_24": 24, "ALAC_32": 32}
+WIDE_SUBTYPES = {"PCM_24": 24, "PCM_32": 32, "FLOAT": 32, "DOUBLE": 64, "ALAC_24": 24}
 # The size fields of a WAV file have 32 bits.
 MAX_WAV_BYTES = 2**32 - 4096
 BLOCK = 2**18

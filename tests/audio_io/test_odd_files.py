@@ -271,3 +271,13 @@ def test_a_stretch_of_ogg_is_the_files_own(tmp_path):
     assert whole.shape[1] == end - 51
     for first in range(0, whole.shape[1] - 1_000, 5_003):
         assert np.array_equal(read_segment(path, first / 48_000, 1_000 / 48_000)[0], whole[:, first : first + 1_000])
+
+
+@pytest.mark.parametrize("subtype", ["ALAC_20", "ALAC_32"])
+def test_alac_that_libsndfile_decodes_to_noise_is_refused(tmp_path, subtype):
+    """What libsndfile 1.2.2 reads of these two files is wrong by more than full scale, without an error."""
+    path = tmp_path / "a.caf"
+    soundfile.write(path, np.random.default_rng(0).uniform(-0.9, 0.9, (8000, 2)), 44_100, subtype)
+    for read in (read_audio, audio_length):
+        with pytest.raises(AudioFileError, match=r"a\.caf: its samples are (20|32) bit .*: save it as WAV, FLAC or ALAC"):
+            read(path)
