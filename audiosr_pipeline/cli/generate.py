@@ -1,13 +1,16 @@
 """`generate`: a label becomes a file."""
 
 import argparse
-import tempfile
+import stat
+import sys
 from pathlib import Path
 
 from audiosr_pipeline.audio_io import AudioFileError, check_subtype, write_audio
 from audiosr_pipeline.cli.arguments import STDOUT, UsageError
 from audiosr_pipeline.cli.messages import complain, one_line, say
 from audiosr_pipeline.cli.model import check_model, load_pipeline
+from audiosr_pipeline.cli.obstacles import SAMPLING_RATE, check_free, smallest_size, try_to_write
+from audiosr_pipeline.cli.parts import part_folder, publish, remove_left_parts
 from audiosr_pipeline.cli.streams import deliver
 
 # A label may hold what no file name can.
@@ -20,7 +23,11 @@ def run(arguments: argparse.Namespace) -> int:
     if output != STDOUT:
         _check_output(output, arguments.overwrite)
     check_model(arguments.model, "DAGPipeline")
-    pipeline = load_pipeline(arguments.model, arguments.device, hide_bars=arguments.quiet, name="DAGPipeline")
+    hide_bars = arguments.quiet or sys.stderr is None or not sys.stderr.isatty()
+    pipeline = load_pipeline(arguments.model, arguments.device, hide_bars, name="DAGPipeline")
+    pipeline.set_progress_bar_config(disable=hide_bars)
+    if output != STDOUT:
+        _check_space(output, round(arguments.seconds * pipeline.sampling_rate))
     import torch
 
     try:
@@ -33,14 +40,19 @@ def run(arguments: argparse.Namespace) -> int:
         )
     except ValueError as error:
         raise UsageError(one_line(error)) from error
+    # What torch raises where memory doesn't suffice, of a GPU or not.
+    except (RuntimeError, MemoryError) as error:
+        complain(f"{one_line(error)}; if memory doesn't suffice, fewer --seconds need less")
+        return 1
     try:
-        if output == STDOUT:
-            with tempfile.TemporaryDirectory() as folder:
-                part = Path(folder) / "audio.wav"
-                write_audio(part, made.audios, made.sampling_rate, dither=True)
+        with part_folder(None if output == STDOUT else output.parent) as folder:
+            part = folder / f"audio{'.wav' if output == STDOUT else output.suffix}"
+            write_audio(part, made.audios, made.sampling_rate, dither=True)
+            if output == STDOUT:
                 deliver(part)
-        else:
-            write_audio(output, made.audios, made.sampling_rate, dither=True)
+            elif not publish({output: part}, output, arguments.overwrite):
+                complain(f"{output} was made by another run meanwhile, and is kept: name another with -o")
+                return 1
     except (AudioFileError, OSError) as error:
         complain(one_line(error))
         return 1
@@ -53,9 +65,28 @@ def _check_output(output: Path, overwrite: bool) -> None:
     """Raises UsageError, before the work, if a file can't be written."""
     try:
         check_subtype(output.suffix.lower())
-    except ValueError as error:
-        raise UsageError(f"-o {output}: {one_line(error)}") from error
-    if output.is_dir() or not output.absolute().parent.is_dir():
-        raise UsageError(f"-o {output}: {'is a folder' if output.is_dir() else 'its folder is missing'}; name a file")
-    if output.exists() and not overwrite:
+        mode = output.stat().st_mode
+    except FileNotFoundError:
+        mode = None
+    except (ValueError, OSError) as error:
+        reason = error.strerror.lower() if isinstance(error, OSError) and error.strerror else one_line(error)
+        raise UsageError(f"-o {output}: {reason}") from error
+    if mode is not None and not stat.S_ISREG(mode):
+        raise UsageError(f"-o {output}: is {'a folder' if stat.S_ISDIR(mode) else 'no file'}; name a file")
+    if not output.absolute().parent.is_dir():
+        raise UsageError(f"-o {output}: its folder is missing; name a file")
+    if mode is not None and not overwrite:
         raise UsageError(f"{output} is there: --overwrite replaces it, or name another with -o")
+    remove_left_parts(output.parent, {output.name})
+    if (problem := try_to_write(output.parent)) is not None:
+        raise UsageError(f"-o {output}: {problem}; name another folder")
+
+
+def _check_space(output: Path, num_samples: int) -> None:
+    """Raises UsageError, before the work, if so many samples don't fit on the disk."""
+    suffix = output.suffix.lower()
+    subtype = "VORBIS" if suffix == ".ogg" else "PCM_16"
+    try:
+        check_free(output.absolute().parent, smallest_size(suffix, subtype, num_samples, SAMPLING_RATE, 1))
+    except OSError as error:
+        raise UsageError(f"-o {output}: {error}, or name a folder on another disk") from error

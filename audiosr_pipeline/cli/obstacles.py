@@ -41,7 +41,7 @@ def find_obstacles(jobs: Sequence[Job], overwrite: bool) -> dict[Job, Exception]
     for job in to_run:
         folder = job.output.parent
         if folder not in reasons:
-            reasons[folder] = _try_to_write(folder)
+            reasons[folder] = try_to_write(folder)
         if (reason := reasons[folder]) is not None:
             obstacles[job] = reason
     if reasons and None not in reasons.values():
@@ -76,6 +76,19 @@ def smallest_size(suffix: str, subtype: str, num_samples: int, sampling_rate: in
     """How many bytes the output of so much audio has at least."""
     share = FLAC_SHARE if suffix == ".flac" else 1
     return num_samples * SAMPLING_RATE / sampling_rate * num_channels * BYTES_PER_SAMPLE[subtype] * share
+
+
+def try_to_write(folder: Path) -> OSError | None:
+    """Makes a folder and something in it; returns why that can't be done, None if it can."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        made = tempfile.mkdtemp(prefix=PREFIX, suffix=SUFFIX, dir=folder)
+    except OSError as error:
+        return OSError(f"{folder} can't be written: {(error.strerror or str(error)).lower()}")
+    # Another run may take it for one that was left behind.
+    with suppress(OSError):
+        os.rmdir(made)
+    return None
 
 
 def _check_space(jobs: Sequence[Job]) -> None:
@@ -135,19 +148,6 @@ def _check_names(job: Job, overwrite: bool) -> None:
                 f"{path} is there, and is no file that this program made of such an input: move it, or name another "
                 "folder"
             )
-
-
-def _try_to_write(folder: Path) -> OSError | None:
-    """Makes a folder and something in it; returns why that can't be done, None if it can."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        made = tempfile.mkdtemp(prefix=PREFIX, suffix=SUFFIX, dir=folder)
-    except OSError as error:
-        return OSError(f"{folder} can't be written: {(error.strerror or str(error)).lower()}")
-    # Another run may take it for one that was left behind.
-    with suppress(OSError):
-        os.rmdir(made)
-    return None
 
 
 def _existing(folder: Path) -> Path:

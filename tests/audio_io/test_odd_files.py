@@ -279,5 +279,7 @@ def test_alac_that_libsndfile_decodes_to_noise_is_refused(tmp_path, subtype):
     path = tmp_path / "a.caf"
     soundfile.write(path, np.random.default_rng(0).uniform(-0.9, 0.9, (8000, 2)), 44_100, subtype)
     for read in (read_audio, audio_length):
-        with pytest.raises(AudioFileError, match=r"a\.caf: its samples are (20|32) bit .*: save it as WAV, FLAC or ALAC"):
+        with pytest.raises(
+            AudioFileError, match=r"a\.caf: its samples are (20|32) bit .*: save it as WAV, FLAC or ALAC"
+        ):
             read(path)
