@@ -1,0 +1,1 @@
+"""Tables of the papers of systems that generate audio, at small scale."""
