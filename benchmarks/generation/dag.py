@@ -150,8 +150,8 @@ def markdown(ours: Sequence[Sequence[str]], conditions: Sequence[str], num_clips
         "",
         "The reference are recordings of the training folds, as many of each label. Sets are so small that FD is "
         "mostly bias: compare rows, and look at the intervals. The classifier knows ten classes, so that LS is at most "
-        "10. It was trained on the recordings that the model was trained on. Most of these end at a coder's wall between "
-        "12 and 17 kHz, and audiosr-mini goes on to 24 kHz: the classifier never heard such, so that its rows after "
+        "10. It was trained on the recordings that the model was trained on. Most of these end at a coder's wall at "
+        "12 to 17 kHz, and audiosr-mini goes on to 24 kHz: the classifier never heard such, so that its rows after "
         "audiosr-mini, of real recordings too, say little at 48 kHz.",
         "",
         *markdown_table(header, ours),
