@@ -17,6 +17,7 @@ from audiosr_pipeline.pipelines.generators import generators_per_clip
 from audiosr_pipeline.pipelines.inputs import load_clips
 from audiosr_pipeline.pipelines.loading import LoadablePipeline
 from audiosr_pipeline.pipelines.outputs import GENERATED_OUTPUT_TYPES, GeneratedAudioOutput
+from audiosr_pipeline.pipelines.rates import in_short
 from audiosr_pipeline.pipelines.turns import CallState, in_turn
 
 CALLBACK_TENSOR_INPUTS = ["latents"]
@@ -100,6 +101,13 @@ class DAGPipeline(CallState, LoadablePipeline):
         check_callback(callback_on_step_end, names, CALLBACK_TENSOR_INPUTS)
         if output_type not in GENERATED_OUTPUT_TYPES:
             raise ValueError(f"output_type={output_type!r}; accepted are {', '.join(GENERATED_OUTPUT_TYPES)}.")
+        if audio is None and sampling_rate is not None:
+            raise ValueError(
+                f"sampling_rate={in_short(sampling_rate)} without audio: it is of recordings; the model generates "
+                f"at {self.sampling_rate} Hz."
+            )
+        if not isinstance(self.scheduler, LangevinScheduler):
+            raise ValueError(f"the scheduler is a {type(self.scheduler).__name__}; accepted is LangevinScheduler.")
         recordings = None if audio is None else self._recordings(audio, sampling_rate, len(numbers))
         if recordings is None:
             shortest = 1 / self.sampling_rate
@@ -191,5 +199,8 @@ class DAGPipeline(CallState, LoadablePipeline):
             )
         for number, each in enumerate(mono):
             if not each.any():
-                raise ValueError(f"clip {number} of audio is silent; needed is a recording.")
+                raise ValueError(
+                    f"clip {number} of audio is silent as mono at {self.sampling_rate} Hz: needed is one whose "
+                    "channels don't cancel each other."
+                )
         return torch.stack([torch.from_numpy(each / np.abs(each).max()) for each in mono])

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from diffusers import DiffusionPipeline
+from diffusers import DiffusionPipeline, EulerDiscreteScheduler
 
 from audiosr_pipeline import AudioSRPipeline, DAGPipeline
 from audiosr_pipeline.models.dag import DAGModel
@@ -147,6 +147,11 @@ def test_half_precision_gives_nearly_the_same(pipe):
         ({"guidance_scale": -1}, "guidance_scale=-1"),
         ({"output_type": "latent"}, "output_type='latent'; accepted are np, pt"),
         ({"audio": np.zeros(160, np.float32), "sampling_rate": 16_000}, "clip 0 of audio is silent"),
+        (
+            {"audio": [np.array([[1.0] * 160, [-1.0] * 160])], "sampling_rate": 16_000},
+            "channels don't cancel each other",
+        ),
+        ({"sampling_rate": 44_100}, "sampling_rate=44100 without audio: .* generates at 16000 Hz"),
         ({"audio": np.ones((3, 160), np.float32), "sampling_rate": 16_000}, "3 clips for 1 labels"),
         ({"callback_on_step_end": 3}, "callback_on_step_end is a int"),
     ],
@@ -166,4 +171,11 @@ def test_what_is_not_finite_is_never_returned():
     pipe = build()
     pipe.model.conv_out.bias.data.fill_(float("nan"))
     with pytest.raises(ValueError, match="NaN or infinite"):
+        generate(pipe)
+
+
+def test_a_scheduler_of_another_kind_is_refused():
+    pipe = build()
+    pipe.scheduler = EulerDiscreteScheduler()
+    with pytest.raises(ValueError, match="the scheduler is a EulerDiscreteScheduler; accepted is LangevinScheduler"):
         generate(pipe)
