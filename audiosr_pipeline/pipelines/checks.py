@@ -45,6 +45,14 @@ def check_num_inference_steps(value: Any) -> None:
         raise ValueError(f"num_inference_steps={in_short(value)}; accepted are whole numbers from 1 on.")
 
 
+def check_audio_length(audio_length_in_s: Any, sampling_rate: int) -> None:
+    """Raises ValueError unless a length in seconds holds a sample or more, and is at most an hour."""
+    shortest = 1 / sampling_rate
+    check_number(
+        "audio_length_in_s", audio_length_in_s, lambda value: shortest <= value <= 3_600, "seconds above 0, up to 3600"
+    )
+
+
 def check_clips(clips: list[Clip], cutoff_freq: float | None, sampling_rate: int) -> None:
     """Raises ValueError if a clip has no sample at a rate in Hz, or the user's cutoff can't be that of all clips."""
     for index, clip in enumerate(clips):

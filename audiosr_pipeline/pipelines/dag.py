@@ -12,7 +12,12 @@ from audiosr_pipeline.dsp.resample import resample
 from audiosr_pipeline.models.dag import DAGModel
 from audiosr_pipeline.models.langevin_scheduler import LangevinScheduler
 from audiosr_pipeline.pipelines.callbacks import call_back, check_callback
-from audiosr_pipeline.pipelines.checks import check_num_inference_steps, check_number, is_finite
+from audiosr_pipeline.pipelines.checks import (
+    check_audio_length,
+    check_num_inference_steps,
+    check_number,
+    is_finite,
+)
 from audiosr_pipeline.pipelines.generators import generators_per_clip
 from audiosr_pipeline.pipelines.inputs import load_clips
 from audiosr_pipeline.pipelines.loading import LoadablePipeline
@@ -69,7 +74,7 @@ class DAGPipeline(CallState, LoadablePipeline):
             num_inference_steps: Calls of the network, from 2 on. With few, clips are too quiet: see
                 `LangevinScheduler`.
             guidance_scale: Weight of classifier-free guidance, `1 + gamma` of the paper; 1 is none and half the work.
-            audio_length_in_s: Length of the clips in seconds.
+            audio_length_in_s: Length of the clips in seconds, at most 3600; with `audio`, that of the recordings counts.
             audio: Recordings that are to become the labels (the paper's style transfer), one for all clips or one for
                 each, all of one length, which is that of the clips; forms as for `AudioSRPipeline`.
             sampling_rate: Rate of recordings that are arrays, in Hz.
@@ -110,8 +115,7 @@ class DAGPipeline(CallState, LoadablePipeline):
             raise ValueError(f"the scheduler is a {type(self.scheduler).__name__}; accepted is LangevinScheduler.")
         recordings = None if audio is None else self._recordings(audio, sampling_rate, len(numbers))
         if recordings is None:
-            shortest = 1 / self.sampling_rate
-            check_number("audio_length_in_s", audio_length_in_s, lambda value: value >= shortest, "seconds above 0")
+            check_audio_length(audio_length_in_s, self.sampling_rate)
             num_samples = round(audio_length_in_s * self.sampling_rate)
         else:
             num_samples = recordings.shape[1]

@@ -12,7 +12,13 @@ from transformers import PreTrainedTokenizerBase, SpeechT5HifiGan, T5EncoderMode
 
 from audiosr_pipeline.models.src_gaudio import rate_features
 from audiosr_pipeline.pipelines.callbacks import call_back, check_callback
-from audiosr_pipeline.pipelines.checks import check_num_inference_steps, check_number, is_finite, take_step, takes
+from audiosr_pipeline.pipelines.checks import (
+    check_num_inference_steps,
+    check_number,
+    is_finite,
+    take_step,
+    takes,
+)
 from audiosr_pipeline.pipelines.generators import generators_per_clip
 from audiosr_pipeline.pipelines.loading import LoadablePipeline
 from audiosr_pipeline.pipelines.outputs import GENERATED_OUTPUT_TYPES, GeneratedAudioOutput
@@ -113,7 +119,7 @@ class SRCgAudioPipeline(CallState, LoadablePipeline):
         Args:
             prompt: What is to be heard, one text for each clip.
             sampling_rate: Rate of the audio in Hz, one of `sampling_rates`.
-            audio_length_in_s: Length of the clips in seconds.
+            audio_length_in_s: Length of the clips in seconds, at most 3600.
             num_inference_steps: Denoising steps.
             guidance_scale: Weight of classifier-free guidance, against the empty prompt at the same rate; 1 is none and
                 half the work.

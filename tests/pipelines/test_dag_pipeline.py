@@ -142,6 +142,7 @@ def test_half_precision_gives_nearly_the_same(pipe):
         ({"labels": True}, "label True"),
         ({"labels": []}, "labels is an empty list"),
         ({"audio_length_in_s": 0}, "audio_length_in_s=0"),
+        ({"audio_length_in_s": 1e30}, "seconds above 0, up to 3600"),
         ({"audio_length_in_s": float("nan")}, "audio_length_in_s=nan"),
         ({"num_inference_steps": 1}, "num_inference_steps=1; accepted are whole numbers from 2 on"),
         ({"guidance_scale": -1}, "guidance_scale=-1"),

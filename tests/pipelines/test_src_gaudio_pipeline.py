@@ -142,6 +142,7 @@ def test_behind_it_super_resolution_takes_the_rate_of_the_call(pipe, tiny_pipeli
         ({"guidance_scale": -1}, "guidance_scale=-1"),
         ({"eta": 2}, "eta=2"),
         ({"audio_length_in_s": 0}, "audio_length_in_s=0"),
+        ({"audio_length_in_s": 1e30}, "seconds above 0, up to 3600"),
         ({"output_type": "latent"}, "output_type='latent'; accepted are np, pt"),
         ({"latents": torch.zeros(1, 8, 4, 16)}, r"needed is finite noise of shape \(1, 8, 8, 16\)"),
     ],
