@@ -74,7 +74,7 @@ class DAGPipeline(CallState, LoadablePipeline):
             num_inference_steps: Calls of the network, from 2 on. With few, clips are too quiet: see
                 `LangevinScheduler`.
             guidance_scale: Weight of classifier-free guidance, `1 + gamma` of the paper; 1 is none and half the work.
-            audio_length_in_s: Length of the clips in seconds, at most 3600; with `audio`, that of the recordings counts.
+            audio_length_in_s: Length of the clips in seconds, at most 3600; `audio` has its own.
             audio: Recordings that are to become the labels (the paper's style transfer), one for all clips or one for
                 each, all of one length, which is that of the clips; forms as for `AudioSRPipeline`.
             sampling_rate: Rate of recordings that are arrays, in Hz.

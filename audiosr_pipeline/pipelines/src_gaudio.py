@@ -149,9 +149,7 @@ class SRCgAudioPipeline(CallState, LoadablePipeline):
         check_num_inference_steps(num_inference_steps)
         check_number("guidance_scale", guidance_scale, lambda value: value >= 0, "numbers from 0 on; 1 is none")
         check_number("eta", eta, lambda value: 0 <= value <= 1, "0 to 1")
-        check_number(
-            "audio_length_in_s", audio_length_in_s, lambda value: value * sampling_rate >= 1, "seconds above 0"
-        )
+        check_audio_length(audio_length_in_s, sampling_rate)
         if output_type not in GENERATED_OUTPUT_TYPES:
             raise ValueError(f"output_type={output_type!r}; accepted are {', '.join(GENERATED_OUTPUT_TYPES)}.")
         names = getattr(callback_on_step_end, "tensor_inputs", callback_on_step_end_tensor_inputs)
