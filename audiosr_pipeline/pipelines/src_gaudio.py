@@ -13,6 +13,7 @@ from transformers import PreTrainedTokenizerBase, SpeechT5HifiGan, T5EncoderMode
 from audiosr_pipeline.models.src_gaudio import rate_features
 from audiosr_pipeline.pipelines.callbacks import call_back, check_callback
 from audiosr_pipeline.pipelines.checks import (
+    check_audio_length,
     check_num_inference_steps,
     check_number,
     is_finite,

@@ -15,6 +15,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -76,7 +77,7 @@ def generate(pipe: DAGPipeline, test: Sequence[LabelledClip], steps: int, guidan
     for number, clip in enumerate(test):
         length_s = read_mono(clip.path, RATE).shape[1] / RATE
         seconds += length_s
-        made = pipe(
+        made: Any = pipe(
             clip.label,
             num_inference_steps=steps,
             guidance_scale=guidance_scale,
@@ -97,7 +98,8 @@ def super_resolved(system: System, sampling_rate: int) -> System:
     began, clips = time.process_time(), []
     for number, clip in enumerate(system.clips):
         low = resample(clip[None], RATE, sampling_rate)[0]
-        clips.append(pipe(low, sampling_rate, generator=torch.Generator().manual_seed(number)).audios[0][: len(clip)])
+        made: Any = pipe(low, sampling_rate, generator=torch.Generator().manual_seed(number))
+        clips.append(made.audios[0][: len(clip)])
     cpu_seconds = (time.process_time() - began) / (sum(map(len, clips)) / RATE)
     name = f"{system.name}, at {sampling_rate / 1_000:g} kHz, then audiosr-mini"
     return System(name, clips, system.parameters, np.nansum([system.cpu_seconds, cpu_seconds]))
