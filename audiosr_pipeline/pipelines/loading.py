@@ -46,6 +46,10 @@ PIPELINE_FILE = '''"""Lets `DiffusionPipeline.from_pretrained(folder, custom_pip
 
 from audiosr_pipeline import {name}
 
+# diffusers runs the files of all such folders in one module, and wants a single class in it.
+for other in [each for each, value in globals().items() if isinstance(value, type) and value is not {name}]:
+    del globals()[other]
+
 __all__ = ["{name}"]
 '''
 

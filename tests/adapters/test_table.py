@@ -60,6 +60,8 @@ TESTED = {
     "HiggsAudioV2Processor": "Higgs Audio 2, its processor",
     "PocketTTSProcessor": "Pocket TTS, its processor",
     "TextToAudioPipeline": "text-to-audio",
+    "DAGPipeline": "test_own_pipelines.py",
+    "SRCgAudioPipeline": "../pipelines/test_src_gaudio_pipeline.py",
     # Their code needs an environment of its own.
     "MusicGen": "test_audiocraft.py",
     "AudioGen": "test_audiocraft.py",

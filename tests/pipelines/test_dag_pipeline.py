@@ -128,6 +128,16 @@ def test_each_pipeline_refuses_the_other_s_folder(pipe, tmp_path):
         DAGPipeline.from_pretrained(tmp_path / "audiosr")
 
 
+def test_plain_diffusers_loads_one_after_the_other(pipe, tmp_path):
+    """diffusers 0.42.1 runs the files of all folders in one module, and refuses it if it holds two pipelines."""
+    pipe.save_pretrained(tmp_path / "DAGPipeline")
+    build_tiny_pipeline().save_pretrained(tmp_path / "AudioSRPipeline")
+    for name in ("AudioSRPipeline", "DAGPipeline", "AudioSRPipeline"):
+        folder = str(tmp_path / name)
+        loaded = DiffusionPipeline.from_pretrained(folder, custom_pipeline=folder, trust_remote_code=True)
+        assert type(loaded).__name__ == name
+
+
 def test_half_precision_gives_nearly_the_same(pipe):
     half = build().to(torch.bfloat16)
     # bfloat16 has three digits.

@@ -29,12 +29,14 @@ SETTINGS = {
         "default_guidance_scale": 1.5,
         "default_eta": 0.25,
         "window_s": 0.64,
+        "unconditional_latent": -11.4981,
     },
     "official": {
         "default_num_inference_steps": 8,
         "default_guidance_scale": 3.5,
         "default_eta": 1.0,
         "window_s": 0.64,
+        "unconditional_latent": -11.4981,
     },
 }
 CLASSES = {

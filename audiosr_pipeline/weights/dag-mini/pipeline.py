@@ -2,4 +2,8 @@
 
 from audiosr_pipeline import DAGPipeline
 
+# diffusers runs the files of all such folders in one module, and wants a single class in it.
+for other in [each for each, value in globals().items() if isinstance(value, type) and value is not DAGPipeline]:
+    del globals()[other]
+
 __all__ = ["DAGPipeline"]
