@@ -71,10 +71,8 @@ class AudioSRPipeline(CallState, LoadableAudioSR):
         default_num_inference_steps: Steps where a call names none.
         default_guidance_scale: Guidance scale where a call names none.
         default_eta: Eta where a call names none and the scheduler has a use for it.
-        window_s: Length of the longest clip that the networks see whole, and about that of the windows in which they
-            see longer ones, in seconds.
-        unconditional_latent: What stands for "no condition" in guidance, in latents before their scaling: what the
-            UNet was trained with.
+        window_s: Seconds of the longest clip that the networks see whole, and about of the windows of longer ones.
+        unconditional_latent: What the UNet was trained with for "no condition", in latents before their scaling.
 
     Raises:
         ValueError: If `default_eta` isn't 0 to 1, or `window_s` not above 0.
